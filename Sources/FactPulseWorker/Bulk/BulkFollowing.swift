@@ -1,0 +1,39 @@
+import Jobs
+
+/// How a command that names a run goes on: shows it, or stays until it is over.
+struct BulkFollowing {
+    let wait: Bool
+    let maxWait: Duration?
+    /// Where the result file goes once the run is over.
+    let result: String?
+    let json: Bool
+
+    /// Shows the run; with `wait`, when it is over.
+    /// - Throws: ``Failure`` with the exit code of a run that did not end well.
+    func end(run: Int64, store: BulkStore) async throws {
+        if wait { try await Follower(store: store, run: run, maxWait: maxWait, isSilent: json).follow() }
+        guard let found = try await store.run(run) else { throw Failure.noRun(run) }
+        let counts = try await store.counts(of: run)
+        if wait, found.state != .paused, let result { try await RunRows(store: store, run: found).write(to: result) }
+        try RunSummary(run: found, counts: counts).print(asJSON: json)
+        guard wait else { return }
+        if found.state == .paused { throw Self.paused(found) }
+        if counts.troubled > 0 || found.state == .cancelled { throw Failure.silent(.troubled) }
+    }
+
+    private static func paused(_ run: BulkRun) -> Failure {
+        let reason = run.reason ?? "no reason is known"
+        // Runs are paused by refusals that concern every row: of the credentials, or of the account's rights.
+        let isRefusal = reason.contains("credentials") || reason.contains("rights")
+        return Failure(
+            isRefusal ? .credentialsRefused : .unavailable,
+            "run \(run.id) is paused (\(reason)): mend the cause, then factpulse-worker bulk-runs retry \(run.id)"
+        )
+    }
+}
+
+extension Failure {
+    static func noRun(_ id: Int64) -> Failure {
+        Failure(.usage, "there is no run \(id): see factpulse-worker bulk-runs list")
+    }
+}

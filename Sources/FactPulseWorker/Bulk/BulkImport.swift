@@ -1,0 +1,94 @@
+import FactPulse
+import Foundation
+import Jobs
+import Logging
+import Postgres
+
+/// Turns a checked file into a run.
+struct BulkImport {
+    let settings: Settings
+    let checked: CheckedFile
+    let operation: BulkOperation
+    let forceNew: Bool
+
+    /// - Throws: ``Failure`` for what the command ends with; before the message that names the run, nothing was kept.
+    func run(_ following: BulkFollowing) async throws {
+        let logger = settings.makeLogger()
+        // Said before anything is touched.
+        _ = try settings.factPulse()
+        let database = try await settings.openDatabase(logger)
+        let store = BulkStore(database)
+        let identity = BulkStore.identity(
+            operation: operation,
+            digest: try await digest(),
+            file: checked.file.file
+        )
+        let run: Int64
+        if !forceNew, let known = try await store.run(identity: identity) {
+            run = known.id
+            tellKnown(known)
+        } else {
+            try await preflight(logger)
+            run = try await stage(store, identity, isSilent: following.json)
+        }
+        try await following.end(run: run, store: store)
+        await database.close()
+    }
+
+    private func digest() async throws -> String {
+        do {
+            return try await checked.file.digest(path: checked.path)
+        } catch let error as FileError {
+            throw Failure(error, path: checked.path)
+        }
+    }
+
+    /// Refused credentials and an unknown address are found before anything is written.
+    private func preflight(_ logger: Logger) async throws {
+        try await settings.withAPI(logger: logger) { api in
+            _ = try await api.account.listClients(page: 1, pageSize: 1)
+        }
+    }
+
+    private func stage(_ store: BulkStore, _ identity: String, isSilent: Bool) async throws -> Int64 {
+        let rows = checked.report.counts.rows
+        let line = ProgressLine("Writing", counting: "rows", isSilent: isSilent)
+        let staged: BulkStore.Staged
+        do {
+            staged = try await store.stage(
+                checked.file,
+                operation: operation,
+                fileName: URL(filePath: checked.path).lastPathComponent,
+                identity: identity,
+                forceNew: forceNew
+            ) { line.show($0, part: rows == 0 ? 1 : Double($0) / Double(rows)) }
+        } catch let error as FileError {
+            throw Failure(error, path: checked.path)
+        }
+        line.clear()
+        switch staged {
+        case .new(let run):
+            tellNew(run)
+            return run
+        case .known(let run):
+            // Somebody imported the same file at the same moment.
+            if let known = try await store.run(run) { tellKnown(known) }
+            return run
+        }
+    }
+
+    private func tellNew(_ run: Int64) {
+        let counts = checked.report.counts
+        var words = ["run \(run): \(counts[.staged].counted("row")) to create"]
+        if counts[.rejected] > 0 { words.append("\(counts[.rejected].grouped) rejected") }
+        if counts[.duplicate] > 0 { words.append("\(counts[.duplicate].grouped) duplicate") }
+        Messages.write(words.joined(separator: ", ") + "; follow with: factpulse-worker bulk-runs status \(run)")
+    }
+
+    private func tellKnown(_ run: BulkRun) {
+        Messages.write(
+            "run \(run.id): the same file was imported on \(run.createdAt.spoken), nothing new was started; "
+                + "for another run of it: --force-new"
+        )
+    }
+}

@@ -1,0 +1,60 @@
+import Jobs
+
+/// What became of a run, on one screen.
+struct RunSummary {
+    let run: BulkRun
+    let counts: BulkCounts
+
+    func print(asJSON: Bool) throws {
+        guard asJSON else { return try Output.print(text) }
+        try Output.json(RunAnswer(run, counts))
+    }
+
+    private var text: String {
+        var lines = ["run \(run.id): \(run.operation.rawValue) of \(run.fileName), \(run.state.rawValue)"]
+        if let reason = run.reason { lines.append("reason: \(reason)") }
+        var table = TextTable([("rows", .right), ("state", .left), ("meaning", .left)])
+        for state in BulkRowState.allCases where counts[state] > 0 {
+            table.add(counts[state].grouped, state.rawValue, state.meaning)
+        }
+        table.add(counts.rows.grouped, "in all", "")
+        lines += ["", table.text]
+        let next = advice
+        return (next.isEmpty ? lines : lines + [""] + next).joined(separator: "\n")
+    }
+
+    private var advice: [String] {
+        var lines: [String] = []
+        if counts[.needsReview] > 0 {
+            lines.append(
+                "decide: factpulse-worker bulk-runs rows \(run.id) --state needs_review, then bulk-runs resolve"
+            )
+        }
+        if counts[.rejected] + counts[.duplicate] + counts[.failed] > 0 {
+            lines.append("every row and why: factpulse-worker bulk-runs rows \(run.id) --output result.csv")
+        }
+        if run.state == .paused || counts[.failed] > 0 {
+            lines.append("send again: factpulse-worker bulk-runs retry \(run.id)")
+        }
+        return lines
+    }
+}
+
+extension BulkRowState {
+    /// In the words of somebody who imports a file.
+    fileprivate var meaning: String {
+        switch self {
+        case .staged: "to be compared with FactPulse"
+        case .rejected: "cannot be sent: the file says why"
+        case .duplicate: "repeats another row"
+        case .exists: "FactPulse had this client before"
+        case .ready: "to be sent"
+        case .sending: "being sent"
+        case .done: "created"
+        case .failed: "refused by FactPulse"
+        case .uncertain: "the answer was lost: being settled"
+        case .needsReview: "a person has to decide"
+        case .skipped: "left out"
+        }
+    }
+}

@@ -1,0 +1,4 @@
+import ArgumentParser
+struct DoctorCommand: AsyncParsableCommand {
+    func run() async throws {}
+}

@@ -1,0 +1,71 @@
+import Foundation
+
+extension Int {
+    /// With thousands apart: 1,187.
+    var grouped: String {
+        let digits = String(magnitude)
+        var text = ""
+        for (index, digit) in digits.enumerated() {
+            if index > 0, (digits.count - index).isMultiple(of: 3) { text += "," }
+            text.append(digit)
+        }
+        return self < 0 ? "-\(text)" : text
+    }
+
+    /// "1 row", "1,187 rows".
+    func counted(_ noun: String) -> String {
+        "\(grouped) \(noun)\(self == 1 ? "" : "s")"
+    }
+}
+
+extension Duration {
+    var inSeconds: Double { self / .seconds(1) }
+
+    /// For people: 3 s, 4 min 10 s, 2 h 5 min, 3 days.
+    var spoken: String {
+        let seconds = Int(inSeconds.rounded())
+        return switch seconds {
+        case ..<60: "\(seconds) s"
+        case ..<3_600: "\(seconds / 60) min \(seconds % 60) s"
+        case ..<172_800: "\(seconds / 3_600) h \(seconds % 3_600 / 60) min"
+        default: "\(seconds / 86_400) days"
+        }
+    }
+}
+
+extension Date {
+    /// In the time zone of this machine, to the second.
+    var spoken: String {
+        formatted(
+            Date.ISO8601FormatStyle(timeZone: .current).year().month().day().dateTimeSeparator(.space).time(
+                includingFractionalSeconds: false
+            )
+        )
+    }
+}
+
+/// The nearest of some words to one that is not among them.
+enum DidYouMean {
+    /// - Returns: `nil` when none is near enough to be meant.
+    static func nearest(to word: String, among words: [String]) -> String? {
+        let near = words.map { (word: $0, distance: distance($0, word.lowercased())) }
+        guard let best = near.min(by: { $0.distance < $1.distance }) else { return nil }
+        return best.distance <= max(2, word.count / 3) ? best.word : nil
+    }
+
+    /// How many letters have to be changed, added or taken away.
+    private static func distance(_ left: String, _ right: String) -> Int {
+        let (left, right) = (Array(left), Array(right))
+        var row = Array(0...right.count)
+        for (i, letter) in left.enumerated() {
+            var diagonal = row[0]
+            row[0] = i + 1
+            for (j, other) in right.enumerated() {
+                let cost = min(row[j] + 1, row[j + 1] + 1, diagonal + (letter == other ? 0 : 1))
+                diagonal = row[j + 1]
+                row[j + 1] = cost
+            }
+        }
+        return row[right.count]
+    }
+}

@@ -1,0 +1,155 @@
+import ArgumentParser
+import FactPulse
+import Foundation
+import JobQueue
+import Jobs
+import Logging
+import Postgres
+import ServiceLifecycle
+import UnixSignals
+
+struct RunCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Runs the worker: takes jobs from the queue until it is stopped.",
+        discussion: """
+            EXAMPLES:
+              factpulse-worker run
+              factpulse-worker run --drain
+              factpulse-worker run --concurrency 32 --queue urgent --queue default
+
+            Run as many as you like, on any machines: they share the queue and the rate limit. SIGTERM or Ctrl-C stops
+            it in good order (it claims no more, finishes what it holds, gives back the rest); a second one at once.
+            """
+    )
+
+    @Flag(help: "Stop when the queue is empty, instead of waiting for more.")
+    var drain = false
+    @Option(help: "Jobs at once. Default: FACTPULSE_CONCURRENCY, or 16.")
+    var concurrency: Int?
+    @Option(name: .customLong("queue"), help: "A queue to serve; may be repeated, the first is served first.")
+    var queues: [String] = []
+    @OptionGroup var common: CommonOptions
+
+    func validate() throws {
+        if let concurrency, !(1...1_000).contains(concurrency) {
+            throw ValidationError("--concurrency is a number from 1 to 1000.")
+        }
+    }
+
+    func run() async throws {
+        let settings = try common.settings()
+        let logger = settings.makeLogger(standard: .info)
+        // Everything that can be wrong for good is found before the first wait.
+        let api = try settings.factPulse()
+        let postgres = try settings.postgres()
+        let database = Database(postgres, logger: logger)
+        try await Self.waitForSchema(database, logger)
+        if settings.dashboard != nil {
+            logger.notice("This release has no dashboard; FACTPULSE_HTTP is not used")
+        }
+        let (gate, limiter) = try await makeGate(settings, api, database, logger)
+        let client = FactPulseClient(api, gate: gate, logger: logger)
+        let outcome: Result<Void, any Error>
+        do {
+            let catalogue = Catalogue.make(api: client, times: settings.settleTimes)
+            try await work(settings, postgres, JobStore(database), catalogue, limiter, logger)
+            outcome = .success(())
+        } catch {
+            outcome = .failure(error)
+        }
+        try await client.shutdown()
+        await database.close()
+        try outcome.get()
+    }
+
+    /// The limit that all workers of this account share; none where the rate limit is 0.
+    private func makeGate(
+        _ settings: Settings,
+        _ api: FactPulseConfiguration,
+        _ database: Database,
+        _ logger: Logger
+    ) async throws -> (any RequestGate, RateLimiter?) {
+        guard settings.rateLimit > 0 else { return (OpenGate(), nil) }
+        let host = URLComponents(string: api.baseURL)?.host ?? api.baseURL
+        // Names stand between spaces in a notification.
+        let name = "\(host)/\(settings.account)".replacing(" ", with: "_")
+        let limiter = RateLimiter(database, name: name, cap: settings.rateLimit, logger: logger)
+        try await limiter.declare()
+        return (FleetGate(limiter, logger: logger), limiter)
+    }
+
+    private func work(
+        _ settings: Settings,
+        _ postgres: PostgresConfiguration,
+        _ store: JobStore,
+        _ catalogue: JobCatalogue,
+        _ limiter: RateLimiter?,
+        _ logger: Logger
+    ) async throws {
+        var configuration = WorkerConfiguration()
+        configuration.concurrency = concurrency ?? settings.concurrency
+        configuration.queues = queues.isEmpty ? settings.queues : queues
+        configuration.shutdownGrace = settings.shutdownGrace
+        configuration.drain = drain
+        configuration.version = FactPulseWorker.version
+
+        var heartbeats = postgres
+        heartbeats.maximumConnections = 2
+        let channels = [JobStore.wakeChannel, JobStore.rateChannel]
+        let news = RateNews(limiter)
+        let worker = Worker(
+            store: store,
+            heartbeats: Database(heartbeats, logger: logger),
+            listener: settings.listens ? Listener(postgres, channels: channels, logger: logger) : nil,
+            catalogue: catalogue,
+            configuration: configuration,
+            logger: logger,
+            onNotification: news.hear
+        )
+        let group = ServiceGroup(
+            configuration: .init(
+                services: [
+                    .init(service: news),
+                    // A drained worker ends, and the others with it.
+                    .init(service: worker, successTerminationBehavior: .gracefullyShutdownGroup),
+                ],
+                logger: logger
+            )
+        )
+        try await Self.untilStopped(group, logger)
+    }
+
+    /// The first signal stops in good order, the second at once.
+    private static func untilStopped(_ services: ServiceGroup, _ logger: Logger) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                var isStopping = false
+                for await signal in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
+                    if isStopping { _exit(128 + signal.rawValue) }
+                    isStopping = true
+                    logger.info("Stopping: finishing what is held; a second signal ends it at once")
+                    await services.triggerGracefulShutdown()
+                }
+            }
+            try await services.run()
+            group.cancelAll()
+        }
+    }
+
+    /// A worker often starts before its database. What waiting cannot cure is thrown at once.
+    private static func waitForSchema(_ database: Database, _ logger: Logger) async throws {
+        var failures = 0
+        while true {
+            do {
+                return try await Schema.migrator(database).check()
+            } catch let error as PostgresError where error.isTransient {
+                failures += 1
+                logger.error("The database cannot be reached; trying again", metadata: ["error": "\(error)"])
+                try await Task.sleep(
+                    for: Backoff(base: .milliseconds(500), maximum: .seconds(5)).delay(after: failures)
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,96 @@
+import FactPulse
+import Logging
+
+/// Everything that can be configured, by environment variables or a file with the same names.
+struct Settings: Sendable {
+    /// `DATABASE_URL`, text. Default: empty, which means libpq's defaults and the `PG…` variables.
+    var databaseURL = ""
+    /// `DATABASE_POOL`, 2 to 200 connections of one worker. Default: 8.
+    var databasePool = 8
+    /// `FACTPULSE_API_URL`, https (http to this machine only). Default: the public service.
+    var apiURL = FactPulseConfiguration.publicURL
+    /// `FACTPULSE_EMAIL` with `FACTPULSE_PASSWORD` or `FACTPULSE_PASSWORD_FILE`; or `FACTPULSE_API_KEY` or
+    /// `FACTPULSE_API_KEY_FILE`. Default: none, which suffices for what does not call the API.
+    var credentials: FactPulseCredentials?
+    /// Who the requests are counted for: the e-mail address, or `api-key`.
+    var account = ""
+    /// `FACTPULSE_RATE_LIMIT`, requests a second of the whole fleet, 0 to 10,000; 0 is no limit. Default: 10.
+    var rateLimit = 10.0
+    /// `FACTPULSE_CONCURRENCY`, jobs at once, 1 to 1,000. Default: 16.
+    var concurrency = 16
+    /// `FACTPULSE_QUEUES`, names separated by commas, the first one served first. Default: `default`.
+    var queues = ["default"]
+    /// `FACTPULSE_REQUEST_TIMEOUT`, seconds for one request, 0.1 to 600. Default: 30.
+    var requestTimeout: Duration = .seconds(30)
+    /// `FACTPULSE_SETTLE_GRACE`, seconds after a lost request in which the server may still carry it out, 0.1 to 3,600.
+    /// Default: 120.
+    var settleGrace: Duration = .seconds(120)
+    /// `FACTPULSE_SHUTDOWN_GRACE`, seconds that a stopping worker gives its jobs, 0 to 3,600. Default: 45.
+    var shutdownGrace: Duration = .seconds(45)
+    /// `FACTPULSE_LOG_LEVEL`, trace, debug, info, notice, warning, error or critical. Default: info for the worker,
+    /// error for other commands.
+    var logLevel: Logger.Level?
+    /// `FACTPULSE_LOG_FORMAT`, text or json. Default: text.
+    var logFormat = LogFormat.text
+    /// `FACTPULSE_LISTEN`, true or false; false behind a PgBouncer in transaction mode. Default: true.
+    var listens = true
+    /// `FACTPULSE_HTTP`, host:port of the dashboard, which this release does not have. Default: none.
+    var dashboard: String?
+
+    /// Reads the environment, and the file where the environment is silent.
+    /// - Parameter file: `--config`, or else `FACTPULSE_CONFIG`: lines of `NAME=value`, `#` begins a comment.
+    /// - Throws: ``SettingsError`` for the first value that cannot be used.
+    static func load(file: String?) throws -> Settings {
+        try Settings(SettingsReader(try SettingsReader.providers(file: file)))
+    }
+
+    private init(_ reader: SettingsReader) throws {
+        databaseURL = reader.text("DATABASE_URL") ?? databaseURL
+        databasePool = try reader.integer("DATABASE_POOL", 2...200) ?? databasePool
+        apiURL = reader.text("FACTPULSE_API_URL") ?? apiURL
+        rateLimit = try reader.number("FACTPULSE_RATE_LIMIT", 0...10_000) ?? rateLimit
+        concurrency = try reader.integer("FACTPULSE_CONCURRENCY", 1...1_000) ?? concurrency
+        queues = try reader.names("FACTPULSE_QUEUES") ?? queues
+        requestTimeout = try reader.seconds("FACTPULSE_REQUEST_TIMEOUT", 0.1...600) ?? requestTimeout
+        settleGrace = try reader.seconds("FACTPULSE_SETTLE_GRACE", 0.1...3_600) ?? settleGrace
+        shutdownGrace = try reader.seconds("FACTPULSE_SHUTDOWN_GRACE", 0...3_600) ?? shutdownGrace
+        logLevel = try reader.choice("FACTPULSE_LOG_LEVEL")
+        logFormat = try reader.choice("FACTPULSE_LOG_FORMAT") ?? logFormat
+        listens = try reader.flag("FACTPULSE_LISTEN") ?? listens
+        dashboard = reader.text("FACTPULSE_HTTP")
+        try readCredentials(reader)
+    }
+
+    private mutating func readCredentials(_ reader: SettingsReader) throws {
+        let email = reader.text("FACTPULSE_EMAIL")
+        let password = try reader.secret("FACTPULSE_PASSWORD")
+        let apiKey = try reader.secret("FACTPULSE_API_KEY")
+        switch (email, password, apiKey) {
+        case (nil, nil, nil): break
+        case (let email?, let password?, nil):
+            credentials = .password(email: email, password)
+            account = email
+        case (nil, nil, let apiKey?):
+            credentials = .apiKey(apiKey)
+            account = "api-key"
+        case (_, _, .some):
+            throw SettingsError(
+                key: "FACTPULSE_API_KEY",
+                problem: "is set beside FACTPULSE_EMAIL or FACTPULSE_PASSWORD",
+                cure: "unset one of the two ways to log in"
+            )
+        case (nil, _, nil):
+            throw SettingsError(
+                key: "FACTPULSE_EMAIL",
+                problem: "is missing",
+                cure: "set it to the account's e-mail address"
+            )
+        case (_, nil, nil):
+            throw SettingsError(
+                key: "FACTPULSE_PASSWORD",
+                problem: "is missing",
+                cure: "set it, or FACTPULSE_PASSWORD_FILE to a file that holds it"
+            )
+        }
+    }
+}

@@ -1,0 +1,4 @@
+import ArgumentParser
+struct StatusCommand: AsyncParsableCommand {
+    func run() async throws {}
+}

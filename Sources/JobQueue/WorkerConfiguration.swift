@@ -1,0 +1,28 @@
+/// How a worker works.
+package struct WorkerConfiguration: Sendable {
+    /// Jobs that run at once. Default: 16.
+    package var concurrency = 16
+    /// The queues it takes from, in this order. Default: `default`.
+    package var queues = ["default"]
+    /// Between two heartbeats. Default: 5 seconds.
+    package var heartbeat: Duration = .seconds(5)
+    /// Silence after which any worker takes a worker's jobs: three beats. Default: 15 seconds.
+    package var deadAfter: Duration = .seconds(15)
+    /// Silence after which a worker stops its own jobs, before others may take them. Default: 10 seconds.
+    package var selfFenceAfter: Duration = .seconds(10)
+    /// How often it looks for work without having been woken. Default: 1 second.
+    package var pollInterval: Duration = .seconds(1)
+    /// How often it looks for dead workers. Default: 2.5 seconds.
+    package var rescueInterval: Duration = .milliseconds(2_500)
+    /// How long a stopping worker lets its jobs run on before it cancels them and gives them back. Default: 45 seconds.
+    package var shutdownGrace: Duration = .seconds(45)
+    /// Stop when nothing is ready, running, or due soon, instead of waiting for more.
+    package var drain = false
+    /// With `drain`: how soon a delayed job must be due to be waited for. Default: 5 minutes.
+    package var drainHorizon: Duration = .seconds(300)
+    /// Whether to LISTEN for wake-ups; off behind a PgBouncer in transaction mode. Default: true.
+    package var listens = true
+    package var version = "development"
+
+    package init() {}
+}

@@ -1,0 +1,160 @@
+import Logging
+import Postgres
+
+/// Claiming jobs and running them.
+extension WorkerSession {
+    /// How long after the last find the worker looks again at once: `queue.wake` announces only the first of a burst.
+    private static let hotFor = Duration.milliseconds(100)
+    private static let hotInterval = Duration.milliseconds(10)
+    /// A claim from the head of the queue, where jobs of a higher priority and returned ones are, is at most this late.
+    private static let headInterval = Duration.milliseconds(500)
+    private static let claimAtMost = 1_000
+
+    /// Returns when stopped or drained and no job runs any more. Jobs that outlive the grace are cancelled and given
+    /// back uncounted.
+    func claimAndRun() async throws {
+        let cutShort = StopSignal()
+        try await withThrowingDiscardingTaskGroup { jobs in
+            try await claim(into: &jobs, cutShort: cutShort)
+            await slots.waitUntilEmpty(atMost: configuration.shutdownGrace)
+            cutShort.set()
+            jobs.cancelAll()
+        }
+    }
+
+    private func claim(into jobs: inout ThrowingDiscardingTaskGroup<any Error>, cutShort: StopSignal) async throws {
+        var cursors: [String: JobStore.ClaimCursor] = [:]
+        var headDue = ContinuousClock.now
+        var hotUntil = ContinuousClock.now
+        var failures = 0
+        while !stop.isSet {
+            try Task.checkCancellation()
+            guard let wanted = await freeSlots() else { continue }
+            if ContinuousClock.now >= headDue {
+                cursors = [:]
+                headDue = .now.advanced(by: Self.headInterval)
+            }
+            do {
+                let fromHead = cursors.isEmpty
+                let claimed = try await claim(wanted, cursors: &cursors)
+                failures = 0
+                slots.take(claimed.count)
+                for job in claimed {
+                    jobs.addTask { await run(job, cutShort: cutShort) }
+                }
+                if !claimed.isEmpty { hotUntil = .now.advanced(by: Self.hotFor) }
+                if claimed.count == wanted { continue }
+                // What lies before the cursors may have been passed over.
+                headDue = .now
+                if !fromHead { continue }
+                if claimed.isEmpty, configuration.drain, try await isDrained() { return }
+                let isHot = ContinuousClock.now < hotUntil
+                await wake.claim.wait(
+                    atMost: isHot ? Self.hotInterval : configuration.pollInterval * Double.random(in: 0.9...1.1)
+                )
+            } catch let error as PostgresError where error.isTransient {
+                failures += 1
+                logger.warning("Could not claim jobs; trying again", metadata: ["error": "\(error)"])
+                await wake.claim.wait(
+                    atMost: Backoff(base: .milliseconds(200), maximum: .seconds(5)).delay(after: failures)
+                )
+            }
+        }
+    }
+
+    /// How many jobs may start now, once it is worth a claim; `nil` when that has to be asked again.
+    private func freeSlots() async -> Int? {
+        guard completions.count < CompletionBuffer.bound, slots.free > 0 else {
+            await slots.waitForRelease()
+            return nil
+        }
+        if slots.free < slots.limit / 4 {
+            // Jobs that end together are replaced together.
+            await slots.waitForRelease(atMost: .milliseconds(5))
+        }
+        return min(slots.free, Self.claimAtMost)
+    }
+
+    private func claim(_ wanted: Int, cursors: inout [String: JobStore.ClaimCursor]) async throws -> [ClaimedJob] {
+        var claimed: [ClaimedJob] = []
+        for queue in configuration.queues where claimed.count < wanted {
+            let found = try await store.claim(
+                wanted - claimed.count,
+                from: queue,
+                after: cursors[queue] ?? JobStore.ClaimCursor(),
+                for: id
+            )
+            if let last = found.last {
+                cursors[queue] = JobStore.ClaimCursor(priority: last.priority, jobID: last.id)
+            }
+            claimed += found
+        }
+        return claimed
+    }
+
+    private func isDrained() async throws -> Bool {
+        guard slots.runningCount == 0, completions.count == 0 else { return false }
+        return try await store.isEmpty(dueWithin: configuration.drainHorizon)
+    }
+
+    private func run(_ job: ClaimedJob, cutShort: StopSignal) async {
+        defer { slots.release() }
+        var jobLogger = logger
+        jobLogger[metadataKey: "job.id"] = "\(job.id)"
+        jobLogger[metadataKey: "job.kind"] = "\(job.kind)"
+        jobLogger[metadataKey: "job.attempt"] = "\(job.attempt)"
+        if let outcome = await outcome(of: job, cutShort: cutShort, logger: jobLogger) {
+            completions.append(FinishedJob(job: job, outcome: outcome))
+        }
+    }
+
+    /// - Returns: `nil` when the job is not ours to end any more.
+    private func outcome(of job: ClaimedJob, cutShort: StopSignal, logger: Logger) async -> JobOutcome? {
+        guard let entry = catalogue.entries[job.kind] else {
+            logger.warning("This worker does not know the job's kind and puts it back for a minute")
+            return .snooze(.seconds(60))
+        }
+        let context = JobContext(job: job, store: store, logger: logger, liveness: liveness)
+        do {
+            let outcome = try await withTimeLimit(entry.policy.timeout) { try await entry.run(context) }
+            logger.debug("Job ended", metadata: ["outcome": "\(outcome)"])
+            return outcome
+        } catch let lost as LeaseLost {
+            logger.warning("Dropped a job", metadata: ["reason": "\(lost)"])
+            return nil
+        } catch {
+            // Cancelled by us: the attempt is not the job's fault and is not counted.
+            if Task.isCancelled { return cutShort.isSet ? .snooze(.zero) : nil }
+            let isHopeless = (error as? any RetryDecidingError).map { !$0.isWorthRetrying } ?? false
+            logger.warning(
+                isHopeless || job.isLastAttempt ? "Job failed" : "Job will be tried again",
+                metadata: ["error": "\(error)"]
+            )
+            if isHopeless { return .failed(reason: "\(error)") }
+            return .retry(after: entry.policy.backoff.delay(after: job.attempt), reason: "\(error)")
+        }
+    }
+}
+
+/// One attempt took longer than its kind allows.
+private struct TookTooLong: Error, CustomStringConvertible {
+    let limit: Duration
+    var description: String { "took longer than \(limit)" }
+}
+
+/// Runs `body`, and cancels it when it takes longer than `limit`.
+private func withTimeLimit<T: Sendable>(_ limit: Duration?, _ body: @escaping @Sendable () async throws -> T)
+    async throws -> T
+{
+    guard let limit else { return try await body() }
+    return try await withThrowingTaskGroup(of: T.self) { group in
+        group.addTask { try await body() }
+        group.addTask {
+            try await Task.sleep(for: limit)
+            throw TookTooLong(limit: limit)
+        }
+        defer { group.cancelAll() }
+        // The group has two children, so there is a first one.
+        return try await group.next()!
+    }
+}

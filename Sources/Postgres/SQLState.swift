@@ -1,0 +1,39 @@
+/// What the server's codes mean to a caller.
+enum SQLState {
+    static let queryCancelled = "57014"
+
+    /// Codes after which the same statement may succeed.
+    static func isTransient(_ code: String) -> Bool {
+        switch code {
+        case "40001", "40P01": true  // serialization failure, deadlock
+        case "55P03", queryCancelled: true  // lock_timeout, statement_timeout
+        case "25006": true  // read-only: a standby that is about to be promoted
+        case "25P03", "57P05": true  // idle_in_transaction_session_timeout, idle_session_timeout
+        case "57P01", "57P02", "57P03": true  // shutting down, crashed, starting up
+        default: code.hasPrefix("53") || code.hasPrefix("08")
+        }
+    }
+
+    /// A prepared statement that is gone, or whose result has changed its columns since.
+    static func isStalePlan(_ code: String) -> Bool {
+        code == "26000" || code == "0A000"
+    }
+
+    /// The kind of a failure to connect, and its cure.
+    static func connectionFailure(_ code: String?) -> (kind: PostgresError.Kind, cure: String) {
+        switch code {
+        case let code? where code.hasPrefix("28"):
+            (.authenticationFailed, "check the user and the password in the connection URL")
+        case "3D000":
+            (.refused, "create that database, or correct its name in the connection URL")
+        case "53300":
+            (.unavailable, "raise the server's max_connections or make the pools smaller")
+        case "57P01", "57P02", "57P03":
+            (.unavailable, "the server is starting or stopping, wait for it")
+        case nil:
+            (.unavailable, "check that PostgreSQL runs there and that the connection URL names its host and port")
+        default:
+            (.refused, "see the server's own words")
+        }
+    }
+}

@@ -1,0 +1,69 @@
+import Foundation
+import HTTPTypes
+
+/// A status and a body, not yet on the wire.
+struct Answer: Sendable {
+    enum Body: Sendable {
+        case json(any Encodable & Sendable)
+        case html(String)
+    }
+
+    var status: Int
+    var body: Body
+    var headers = HTTPFields()
+
+    static func json(_ status: Int = 200, _ value: some Encodable & Sendable) -> Answer {
+        Answer(status: status, body: .json(value))
+    }
+
+    static func html(_ status: Int, _ message: String) -> Answer {
+        Answer(status: status, body: .html("<html><body><h1>\(status)</h1><p>\(message)</p></body></html>"))
+    }
+
+    var contentType: String {
+        switch body {
+        case .json: "application/json"
+        case .html: "text/html; charset=utf-8"
+        }
+    }
+
+    func encoded() throws -> Data {
+        switch body {
+        case .json(let value): try JSONEncoder().encode(value)
+        case .html(let page): Data(page.utf8)
+        }
+    }
+}
+
+/// An answer that ends an operation early: nothing has changed.
+struct Refusal: Error {
+    let answer: Answer
+
+    init(_ answer: Answer) { self.answer = answer }
+
+    init(_ status: Int, _ message: String) {
+        self.init(status, .A, code: "", message)
+    }
+
+    init(_ status: Int, _ shape: ErrorShape, code: String, _ message: String) {
+        answer = shape.answer(status, code: code, message: message)
+    }
+
+    /// 422 with one entry a problem. What was sent is never repeated: it may hold secrets.
+    init(problems: [Problem]) {
+        answer = .json(422, JSONValue.object(["detail": .array(problems.map(\.json))]))
+    }
+
+    static let clientNotFound = Refusal(404, .C, code: "client_not_found", "Client not found")
+}
+
+/// One reason why a request is not valid.
+struct Problem: Sendable {
+    let location: [String]
+    let message: String
+    let type: String
+
+    var json: JSONValue {
+        ["loc": .array(location.map(JSONValue.string)), "msg": .string(message), "type": .string(type)]
+    }
+}

@@ -1,0 +1,64 @@
+/// What will go wrong with one request.
+struct FaultPlan: Sendable {
+    var latency = Duration.zero
+    var expiresTokens = false
+    /// The rule that ends the request; `nil`: it is served.
+    var ending: FaultRule?
+    /// How long the caller should wait, for the rules that can say so.
+    var retryAfter = Duration.zero
+}
+
+/// Decides, request by request, which rules strike. What a rule does to its n-th matching request depends on the
+/// seed, the rule's place and n alone, so other traffic does not change it.
+struct FaultEngine: Sendable {
+    private struct Armed {
+        var rule: FaultRule
+        var seen = 0
+        var bucket: TokenBucket
+    }
+
+    private var armed: [Armed]
+    private let seed: UInt64
+    /// Requests that a `rateLimit` rule refused.
+    private(set) var overLimit = 0
+
+    init(_ rules: [FaultRule], seed: UInt64) {
+        self.seed = seed
+        armed = rules.map { Armed(rule: $0, bucket: TokenBucket(perSecond: $0.perSecond, burst: $0.burst)) }
+    }
+
+    mutating func plan(for operation: SandboxOperation, at now: ContinuousClock.Instant) -> FaultPlan {
+        var plan = FaultPlan()
+        for index in armed.indices where armed[index].rule.matches(operation) {
+            armed[index].seen += 1
+            let (rule, seen) = (armed[index].rule, armed[index].seen)
+            guard (rule.from...rule.to).contains(seen), draw(index, seen) < rule.probability else { continue }
+            switch rule.kind {
+            case .latency:
+                let spread = Double(max(0, rule.maximumMilliseconds - rule.milliseconds))
+                plan.latency += .milliseconds(Double(rule.milliseconds) + spread * draw(~index, seen))
+            case .expireTokens:
+                plan.expiresTokens = true
+            case .rateLimit:
+                guard let wait = armed[index].bucket.take(at: now) else { continue }
+                overLimit += 1
+                plan.retryAfter = wait
+                plan.ending = rule
+                return plan
+            default:
+                plan.retryAfter = .seconds(rule.retryAfterSeconds)
+                plan.ending = rule
+                return plan
+            }
+        }
+        return plan
+    }
+
+    /// A number in 0..<1.
+    private func draw(_ stream: Int, _ count: Int) -> Double {
+        var generator = SplitMix64(state: seed)
+        generator.state = generator.next() ^ UInt64(bitPattern: Int64(stream))
+        generator.state = generator.next() ^ UInt64(count)
+        return Double(generator.next() >> 11) / Double(1 << 53)
+    }
+}

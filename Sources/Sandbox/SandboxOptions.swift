@@ -1,0 +1,71 @@
+/// How the sandbox answers where the real API's documentation is silent. Every default is the likeliest reading;
+/// every switch is a reading a client must survive too. Raw numbers are HTTP statuses.
+package struct SandboxOptions: Codable, Sendable, Hashable {
+    package enum BadLogin: Int, Codable, Sendable { case unauthorized = 401, badRequest = 400 }
+    package enum UnknownClientToken: Int, Codable, Sendable { case notFound = 404, unauthorized = 401 }
+    package enum InactiveClientToken: Int, Codable, Sendable { case issued = 200, forbidden = 403 }
+    package enum AccountToken: Int, Codable, Sendable { case forbidden = 403, accepted = 200, badRequest = 400 }
+    package enum MissingCredentials: Int, Codable, Sendable { case unauthorized = 401, forbidden = 403 }
+    package enum NullInPatch: String, Codable, Sendable { case clears, ignored }
+    package enum BadKey: Int, Codable, Sendable { case badRequest = 400, unprocessable = 422 }
+    package enum WrongOldKey: Int, Codable, Sendable { case badRequest = 400, partialErrors = 200 }
+    package enum RepeatActivation: Int, Codable, Sendable { case succeeds = 200, conflict = 409 }
+    package enum AbsentWebhookSecret: Int, Codable, Sendable { case succeeds = 200, notFound = 404 }
+    package enum OversizedPage: Int, Codable, Sendable { case unprocessable = 422, cut = 200 }
+    package enum PagePastEnd: Int, Codable, Sendable { case empty = 200, notFound = 404 }
+    package enum ListOrder: String, Codable, Sendable {
+        case creation
+        /// Clients created in one and the same second come in another order at each request. Costs a whole sort.
+        case shuffledWithinSeconds
+    }
+    package enum DateStyle: String, Codable, Sendable {
+        /// `2026-01-02T03:04:05.000006Z`
+        case microseconds
+        /// `2026-01-02T03:04:05Z`
+        case seconds
+        /// `2026-01-02T03:04:05.000006+00:00`
+        case offset
+    }
+    package enum Duplicates: String, Codable, Sendable { case allowed, sameSIRETRefused, sameNameRefused }
+
+    /// Wrong e-mail or password at the token route.
+    package var badLogin = BadLogin.unauthorized
+    /// A token for a `client_uid` that does not exist.
+    package var unknownClientToken = UnknownClientToken.notFound
+    /// A token for a deactivated client.
+    package var inactiveClientToken = InactiveClientToken.issued
+    /// An account-level token on a route of one client.
+    package var accountToken = AccountToken.forbidden
+    /// The body of a 403 for a wrong scope: A, C or E.
+    package var wrongScopeShape = ErrorShape.A
+    package var missingCredentials = MissingCredentials.unauthorized
+    /// An explicit `null` in an update. `clears` still refuses a null `name` with 422.
+    package var nullInPatch = NullInPatch.clears
+    /// Double encryption without a key, or with one that is not 32 bytes in base64.
+    package var badKey = BadKey.badRequest
+    /// A rotation whose `oldKey` does not open the secrets. Nothing changes either way.
+    package var wrongOldKey = WrongOldKey.badRequest
+    package var repeatActivation = RepeatActivation.succeeds
+    /// Deleting a webhook secret that does not exist.
+    package var absentWebhookSecret = AbsentWebhookSecret.succeeds
+    /// `pageSize` above 100.
+    package var oversizedPage = OversizedPage.unprocessable
+    package var pagePastEnd = PagePastEnd.empty
+    package var listOrder = ListOrder.creation
+    package var dates = DateStyle.microseconds
+    package var duplicates = Duplicates.allowed
+    /// Whether a SIRET must satisfy its checksum, and not only be 14 digits.
+    package var luhn = false
+    /// Seconds an access token lives. Zero or less: it is born expired.
+    package var accessLifetime = 1800
+    /// Seconds a refresh token lives.
+    package var refreshLifetime = 604_800
+    /// Whether token answers carry the optional member `access_lifetime`.
+    package var showsAccessLifetime = false
+    /// Whether a refresh also answers a new refresh token.
+    package var renewsRefreshToken = false
+    /// What `X-API-Key` must hold to be let in everywhere; empty: no key is let in.
+    package var apiKey = ""
+
+    package init() {}
+}

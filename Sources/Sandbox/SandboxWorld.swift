@@ -1,0 +1,157 @@
+import Crypto
+import Foundation
+
+/// The account the sandbox plays: its clients, secrets and tokens, the faults in force and the ledger.
+package actor SandboxWorld {
+    let email: String
+    let password: String
+    let mint = TokenMint()
+    let serverKey = SymmetricKey(size: .bits256)
+
+    var options: SandboxOptions
+    var records: [UUID: ClientRecord] = [:]
+    /// In the order of creation, so that a page is a slice.
+    var order: [UUID] = []
+    var countBySIRET: [String: Int] = [:]
+    var countByName: [String: Int] = [:]
+    var ledger = Ledger()
+    var lastTime = Timestamp(microseconds: 0)
+    var lastConfigID = 0
+    /// Access tokens of an earlier generation are dead.
+    var tokenGeneration = 0
+    var shuffler: SplitMix64
+
+    private var settings: FaultSettings
+    private var engine: FaultEngine
+    private var observers: [Int: AsyncStream<Void>.Continuation] = [:]
+    private var lastObserver = 0
+
+    init(_ configuration: SandboxConfiguration) {
+        email = configuration.email
+        password = configuration.password
+        options = configuration.options
+        settings = FaultSettings(
+            options: configuration.options,
+            faults: configuration.faults,
+            seed: configuration.seed
+        )
+        engine = FaultEngine(configuration.faults, seed: configuration.seed)
+        shuffler = SplitMix64(state: configuration.seed)
+    }
+
+    // MARK: What a request passes through
+
+    /// Counts the request and decides its faults.
+    func admit(_ operation: SandboxOperation) -> FaultPlan {
+        let now = ContinuousClock.now
+        ledger.arrived(operation, at: now)
+        let plan = engine.plan(for: operation, at: now)
+        if plan.expiresTokens { expireTokens() }
+        notify()
+        return plan
+    }
+
+    /// Does what the call asks, all of it or, when the answer is not a success, nothing.
+    func perform(_ call: Call) throws -> Answer {
+        defer { notify() }
+        do {
+            return try answer(call)
+        } catch let refusal as Refusal {
+            return refusal.answer
+        }
+    }
+
+    func answered(_ operation: SandboxOperation, _ status: String) {
+        ledger.answered(operation, status)
+        notify()
+    }
+
+    func tick() -> Timestamp {
+        lastTime = .now(after: lastTime)
+        return lastTime
+    }
+
+    // MARK: What tests turn and read
+
+    package var currentSettings: FaultSettings { settings }
+
+    /// Replaces the faults in force; every rule counts its requests from 1 again.
+    package func setFaults(_ faults: [FaultRule], seed: UInt64 = 1) throws {
+        try faults.forEach { try $0.validate() }
+        settings.faults = faults
+        settings.seed = seed
+        engine = FaultEngine(faults, seed: seed)
+    }
+
+    package func setOptions(_ options: SandboxOptions) {
+        settings.options = options
+        self.options = options
+    }
+
+    /// What `PUT /__sandbox/faults` does. - Throws: ``SandboxError``; nothing has then changed.
+    func apply(json: Data) throws {
+        var changed = settings
+        try changed.apply(json: json)
+        setOptions(changed.options)
+        try setFaults(changed.faults, seed: changed.seed)
+    }
+
+    package func expireTokens() { tokenGeneration += 1 }
+
+    /// - Parameters:
+    ///   - since: Effects after this `seq` only.
+    ///   - limit: At most this many effects.
+    package func report(since: Int = 0, limit: Int = .max) -> LedgerReport {
+        LedgerReport(
+            requests: ledger.requests,
+            byOperation: ledger.byOperation,
+            clients: records.count,
+            clientsBySiret: countBySIRET,
+            duplicates: countBySIRET.filter { $0.value > 1 }.keys.sorted(),
+            effects: Array(ledger.effects.dropFirst(max(0, since)).prefix(max(0, limit))),
+            peakRequestsPerSecond: ledger.peakPerSecond,
+            overLimit: engine.overLimit
+        )
+    }
+
+    /// Forgets clients, ledger and faults. Tokens issued so far die; options stay.
+    package func reset() {
+        records = [:]
+        order = []
+        countBySIRET = [:]
+        countByName = [:]
+        ledger = Ledger()
+        settings.faults = []
+        engine = FaultEngine([], seed: settings.seed)
+        expireTokens()
+        notify()
+    }
+
+    /// Returns once this many requests of a kind have arrived, faults and refusals included.
+    /// - Throws: `CancellationError`.
+    package func waitForRequests(_ count: Int, of operation: SandboxOperation) async throws {
+        try await wait { $0.arrivals(operation) >= count }
+    }
+
+    /// Returns once an operation has taken effect this often.
+    /// - Throws: `CancellationError`.
+    package func waitForEffects(_ count: Int, of operation: SandboxOperation) async throws {
+        try await wait { $0.effects(of: operation) >= count }
+    }
+
+    private func wait(until holds: (Ledger) -> Bool) async throws {
+        let (changes, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        lastObserver += 1
+        let observer = lastObserver
+        observers[observer] = continuation
+        defer { observers[observer] = nil }
+        var iterator = changes.makeAsyncIterator()
+        while !holds(ledger) {
+            guard await iterator.next(isolation: self) != nil else { throw CancellationError() }
+        }
+    }
+
+    private func notify() {
+        for observer in observers.values { observer.yield() }
+    }
+}

@@ -1,0 +1,33 @@
+import Foundation
+import Testing
+
+@testable import FactPulse
+
+struct RetryAfterTests {
+    static let now = Date(timeIntervalSince1970: 784_111_767)  // 1994-11-06T08:49:27Z
+
+    @Test(arguments: [
+        ("0", Duration.zero), ("7", .seconds(7)), (" 12 ", .seconds(12)), ("1.5", .milliseconds(1500)),
+        ("Sun, 06 Nov 1994 08:49:37 GMT", .seconds(10)), ("Sunday, 06-Nov-94 08:49:37 GMT", .seconds(10)),
+        ("Sun Nov  6 08:49:37 1994", .seconds(10)), ("Sun, 06 Nov 1994 08:00:00 GMT", .zero),
+        ("999999999999", .seconds(86400)), ("Fri, 06 Nov 2094 08:49:37 GMT", .seconds(86400)),
+    ]) func `seconds and every form of HTTP date are read, and no server stops us for longer than a day`(
+        header: String,
+        wait: Duration
+    ) {
+        #expect(RetryAfter.read(header: header, message: nil, now: Self.now) == wait)
+    }
+
+    @Test(arguments: ["", "soon", "-5", "nan", "inf", "2026-03-01"]) func `what is no time is no answer`(
+        header: String
+    ) {
+        #expect(RetryAfter.read(header: header, message: nil, now: Self.now) == nil)
+    }
+
+    @Test func `Django's sentence counts when there is no header`() {
+        let text = "Request was throttled. Expected available in 42 seconds."
+        #expect(RetryAfter.read(header: nil, message: text, now: Self.now) == .seconds(42))
+        #expect(RetryAfter.read(header: "3", message: text, now: Self.now) == .seconds(3))
+        #expect(RetryAfter.read(header: nil, message: "available in 1 second", now: Self.now) == .seconds(1))
+    }
+}

@@ -1,0 +1,56 @@
+import Logging
+import Postgres
+import TestSupport
+
+@testable import JobQueue
+
+/// The test's own database with one kind of job in it.
+struct QueueFixture {
+    static let kind: JobKind = "noop"
+
+    let database: Database
+    let store: JobStore
+
+    init(_ policy: JobPolicy = JobPolicy(description: "Does nothing", arguments: ["n": .optionalNumber])) async throws {
+        database = TestDatabase.current.database
+        store = JobStore(database)
+        try await store.declare([(Self.kind, policy)])
+    }
+
+    @discardableResult
+    func enqueue(_ arguments: String = "{}", priority: Int = 100, uniqueKey: String? = nil, delay: Duration? = nil)
+        async throws -> Int64
+    {
+        try await JobStore.enqueue(
+            Self.kind,
+            arguments: arguments,
+            delay: delay,
+            priority: priority,
+            uniqueKey: uniqueKey,
+            in: database
+        )
+    }
+
+    func register(_ name: String = "test:1") async throws -> Int64 {
+        try await store.register(name: name, version: "test", queues: ["default"], concurrency: 10)
+    }
+
+    func claim(_ limit: Int, for worker: Int64) async throws -> [ClaimedJob] {
+        try await store.claim(limit, from: "default", after: JobStore.ClaimCursor(), for: worker)
+    }
+
+    func state(of id: Int64) async throws -> String? {
+        try await store.job(id)?.state
+    }
+
+    func count(_ table: SQL) async throws -> Int {
+        try await database.query("SELECT count(*) FROM \(table)")[0].decode(at: 0, as: Int.self)
+    }
+
+    /// Lets a worker look as if it had not beaten for a minute.
+    func silence(_ worker: Int64) async throws {
+        try await database.execute(
+            "UPDATE queue.workers SET beat_at = now() - interval '1 minute' WHERE id = \(worker)"
+        )
+    }
+}

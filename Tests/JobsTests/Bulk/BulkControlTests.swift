@@ -1,0 +1,103 @@
+import Foundation
+import Jobs
+import Postgres
+import Sandbox
+import TestSupport
+import Testing
+
+@Suite(.database)
+struct BulkControlTests {
+    @Test func `the same file again is the same run, unless another is forced`() async throws {
+        try await BulkFixture.with { bulk in
+            let lines = BulkFixture.lines(5)
+            let run = try await bulk.run(lines)
+            #expect(try await bulk.stage(lines) == .known(run: run))
+            guard case .new(let second) = try await bulk.stage(lines, forceNew: true) else {
+                Issue.record("a forced run is new")
+                return
+            }
+            #expect(second != run)
+            try await bulk.drain()
+            #expect(await bulk.server.world.report().clients == 5)
+        }
+    }
+
+    @Test func `a cancelled run sends no further row`() async throws {
+        try await BulkFixture.with { bulk in
+            let run = try await bulk.run(BulkFixture.lines(50))
+            #expect(try await bulk.store.cancel(run) == .done(rows: 50))
+            try await bulk.drain()
+            #expect(try await bulk.counts(run)[.skipped] == 50)
+            #expect(try await bulk.creates() == 0)
+            #expect(try await bulk.store.cancel(run) == .refused(reason: "run \(run) is cancelled"))
+            #expect(try await bulk.store.cancel(999) == .notFound)
+        }
+    }
+
+    @Test func `a person's decision about a row is carried out`() async throws {
+        try await BulkFixture.with { bulk in
+            let uid = await bulk.server.world.seedClients([
+                SandboxClient(name: "Alpha"), SandboxClient(name: "Bêta"), SandboxClient(name: "Gamma"),
+            ])[0].uuidString.lowercased()
+            let run = try await bulk.run(["Alpha;", "Bêta;", "Gamma;", "Delta;"])
+            try await bulk.drain()
+            #expect(try await bulk.counts(run)[.needsReview] == 3)
+            #expect(try await bulk.store.resolve(run: run, row: 1, .client(uid: uid)) == .done(rows: 1))
+            #expect(try await bulk.store.resolve(run: run, row: 2, .create) == .done(rows: 1))
+            #expect(try await bulk.store.resolve(run: run, row: 3, .skip) == .done(rows: 1))
+            try await bulk.drain()
+            let states = try await bulk.rows(run).map(\.state)
+            #expect(states == [.done, .done, .skipped, .done])
+            #expect(await bulk.server.world.report().clients == 5)
+            let again = try await bulk.store.resolve(run: run, row: 3, .skip)
+            #expect(again == .refused(reason: "row 3 is skipped; only a row that needs review can be resolved"))
+        }
+    }
+
+    @Test func `a call left without an answer by a vanished worker is settled, not sent again`() async throws {
+        try await BulkFixture.with { bulk in
+            let run = try await bulk.run(BulkFixture.lines(2))
+            // As if a worker had died right after the server carried out the call for row 1.
+            await bulk.server.world.seedClients([SandboxClient(name: "Autre")])
+            try await bulk.drainUntilReady(run)
+            await bulk.server.world.seedClients([SandboxClient(name: "Société 1", siret: SandboxWorld.siret(1))])
+            try await bulk.database.execute(
+                """
+                UPDATE factpulse.bulk_rows SET state = 'sending', sent_at = now(), settle_until = now() + interval '1 second',
+                       attempt = 1, job_id = 0, token = 0 WHERE run_id = \(run) AND row = 1
+                """
+            )
+            try await bulk.drain()
+            #expect(try await bulk.counts(run)[.done] == 2)
+            #expect(try await bulk.rows(run).first?.adopted == true)
+            #expect(try await bulk.creates() == 1)
+            #expect(await bulk.server.world.report().duplicates.isEmpty)
+        }
+    }
+}
+
+extension BulkFixture {
+    /// Starts the run by hand: its rows are ready and their jobs wait.
+    func drainUntilReady(_ run: Int64) async throws {
+        try await database.transaction { transaction in
+            try await transaction.execute(
+                "UPDATE factpulse.bulk_runs SET state = 'running', started_at = now(), released = row_count WHERE id = \(run)"
+            )
+            try await transaction.execute(
+                "UPDATE factpulse.bulk_rows SET state = 'ready' WHERE run_id = \(run) AND state = 'staged'"
+            )
+            try await transaction.execute(
+                """
+                SELECT queue.enqueue('create-client', jsonb_build_object('run', run_id, 'row', row))
+                  FROM factpulse.bulk_rows WHERE run_id = \(run)
+                """
+            )
+            try await transaction.execute(
+                "SELECT queue.enqueue('finish-run', jsonb_build_object('run', \(run)::bigint))"
+            )
+            try await transaction.execute(
+                "DELETE FROM queue.ready r USING queue.jobs j WHERE j.id = r.job_id AND j.kind = 'start-run'"
+            )
+        }
+    }
+}

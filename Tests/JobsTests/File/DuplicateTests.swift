@@ -1,0 +1,58 @@
+import Testing
+
+@testable import Jobs
+
+struct DuplicateTests {
+    @Test func `the same SIRET is a duplicate, however it is written, and names the first line`() throws {
+        let rows = try readRows("name;siret\nA;73282932000074\nB;12345678200010\nC;732 829 320 00074\n")
+        #expect(rows.map(\.verdict) == [.valid, .valid, .duplicate])
+        #expect(rows[2].codes == [.duplicateSiret])
+        #expect(rows[2].issues[0].message.contains("line 2."))
+    }
+
+    @Test func `the same name without SIRET is a duplicate, spaces and case apart`() throws {
+        let text = "name;siret\nÉcole  A;\nécole a;\nECOLE A;\nÉCOLE\u{A0}A;73282932000074\nÉCOLE\u{A0}A;\n"
+        let rows = try readRows(text)
+        #expect(rows.map(\.verdict) == [.valid, .duplicate, .valid, .valid, .duplicate])
+        #expect(rows[4].issues.map(\.line) == [6])
+        let allowed = try readRows(text, FileOptions(allowSameName: true))
+        #expect(allowed.map(\.verdict) == Array(repeating: .valid, count: 5))
+    }
+
+    @Test func `one name may have several SIRETs`() throws {
+        let rows = try readRows("name;siret\nA;73282932000074\nA;12345678200010\n")
+        #expect(rows.map(\.verdict) == [.valid, .valid])
+    }
+
+    @Test func `a name that looks like another row's SIRET is no duplicate of it`() throws {
+        let rows = try readRows("name;siret\nA;73282932000074\n73282932000074;\n")
+        #expect(rows.map(\.verdict) == [.valid, .valid])
+    }
+
+    @Test func `a bad row claims nothing`() throws {
+        let rows = try readRows("name;siret\n;73282932000074\nB;73282932000074\nC;73282932000074\n")
+        #expect(rows.map(\.verdict) == [.rejected, .valid, .duplicate])
+        #expect(rows[2].issues[0].message.contains("line 3."))
+    }
+
+    @Test func `counts add up to the rows`() throws {
+        let cursor = try readRows(Array("name;siret\nA;\na;\n;1\nB;\n".utf8)).cursor
+        #expect(cursor.counts == [.valid: 2, .duplicate: 1, .rejected: 1])
+        #expect(cursor.number == 4)
+    }
+
+    @Test(arguments: [1, 2, 3]) func `the table answers as a dictionary does, for any hash`(_ seed: UInt64) {
+        var random = SeededRandom(seed)
+        var table = DuplicateTable()
+        var model: [UInt64: Int] = [:]
+        #expect(table.firstLine(of: 0, at: 7) == nil)
+        #expect(table.firstLine(of: 0, at: 8) == 7, "0 is the mark of a free slot and must still be known again")
+        for line in 1...20_000 {
+            // Small numbers collide in the first slots.
+            let hash = line % 3 == 0 ? UInt64.random(in: 2...4_000, using: &random) : random.next() << 6 | 2
+            let expected = model[hash]
+            #expect(table.firstLine(of: hash, at: line) == expected)
+            if expected == nil { model[hash] = line }
+        }
+    }
+}

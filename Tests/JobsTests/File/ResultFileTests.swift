@@ -1,0 +1,102 @@
+import Foundation
+import Testing
+
+@testable import Jobs
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+struct ResultFileTests {
+    private func prefixLength(_ cell: String) -> Int {
+        let bytes = Array(cell.utf8)
+        return FormulaGuard.prefixLength(bytes.span)
+    }
+
+    @Test func `the result file has the owner's columns and ours, for Excel to open`() throws {
+        let scratch = try Scratch()
+        let path = scratch.path("out.csv")
+        let writer = try ResultWriter(path: path, columns: ["Nom", "SIRET"], delimiter: .semicolon)
+        try writer.append(["Café; \"A\"", "x"], RowResult(line: 2, status: "done", uid: "u-1"))
+        try writer.append(
+            ["B"],
+            RowResult(line: 3, status: "rejected", code: "SIRET_LENGTH", error: "A SIRET has 14 digits.")
+        )
+        #expect(!FileManager.default.fileExists(atPath: path), "nothing half-done under the real name")
+        try writer.finish()
+        let text = try String(decoding: Data(contentsOf: URL(fileURLWithPath: path)), as: UTF8.self)
+        #expect(
+            text == "\u{FEFF}Nom;SIRET;_line;_status;_uid;_error_code;_error\r\n"
+                + "\"Café; \"\"A\"\"\";x;2;done;u-1;;\r\n"
+                + "B;;3;rejected;;SIRET_LENGTH;A SIRET has 14 digits.\r\n"
+        )
+        #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.folder) == ["out.csv"])
+    }
+
+    @Test func `a writer that does not finish leaves nothing`() throws {
+        let scratch = try Scratch()
+        try ResultWriter(path: scratch.path("out.csv"), columns: ["a"], delimiter: .comma)
+            .append(["x"], RowResult(line: 2, status: "done"))
+        #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.folder).isEmpty)
+    }
+
+    @Test(.enabled(if: access("/dev/full", W_OK) == 0, "needs /dev/full")) func `a full disk is an error`() throws {
+        let scratch = try Scratch()
+        #expect(symlink("/dev/full", scratch.path("out.csv.part")) == 0)
+        let writer = try ResultWriter(path: scratch.path("out.csv"), columns: ["a"], delimiter: .comma)
+        #expect(throws: FileError.cannotWrite(reason: "No space left on device")) { try writer.finish() }
+        #expect(!FileManager.default.fileExists(atPath: scratch.path("out.csv")))
+    }
+
+    @Test func `a folder that is not there is an error`() throws {
+        #expect(throws: FileError.self) {
+            try ResultWriter(path: "/nowhere/out.csv", columns: ["a"], delimiter: .comma)
+        }
+    }
+
+    @Test(arguments: [
+        "=1+1", "+33", "-5", "@home", "\tx", "\rx", "＝1", "＋1", "－1", "＠a", "'=1", "''@",
+    ]) func `a cell that a spreadsheet would run gets one apostrophe, and reading takes it back`(_ cell: String) {
+        #expect(FormulaGuard.protect(cell) == "'" + cell)
+        #expect(prefixLength("'" + cell) == 1)
+    }
+
+    @Test(arguments: ["", "a", "'", "''", "l'été", "'t Hof", " =1", "！", "1-2"]) func `other cells stay as they are`(
+        _ cell: String
+    ) {
+        #expect(FormulaGuard.protect(cell) == cell)
+        #expect(prefixLength(cell) == 0)
+    }
+
+    @Test func `a program may ask for cells as they are`() {
+        var bytes: [UInt8] = []
+        CSVLine(raw: true).append(["=1", "a,b"], to: &bytes)
+        #expect(String(decoding: bytes, as: UTF8.self) == "=1,\"a,b\"\r\n")
+    }
+
+    @Test(arguments: 0..<40) func `what is written is read back, again and again`(_ seed: UInt64) throws {
+        var random = SeededRandom(seed)
+        let delimiter = Delimiter.candidates.randomElement(using: &random)!
+        let columns = ["name", "=col", "'+x", "siret"]
+        var table = (0..<30).map { row in ["n\(row)"] + (1..<columns.count).map { _ in random.text() } }
+        // A row with more cells than the header keeps them, and stays refused.
+        table[7] += ["", "extra;"]
+        let scratch = try Scratch()
+        for generation in 1...2 {
+            let path = scratch.path("\(generation).csv")
+            let writer = try ResultWriter(path: path, columns: columns, delimiter: delimiter)
+            for (index, cells) in table.enumerated() {
+                try writer.append(cells, RowResult(line: index, status: "failed", error: "=boom"))
+            }
+            try writer.finish()
+            let file = try RowFile.open(path: path, schema: .createClients)
+            #expect(file.format.encoding == .utf8)
+            #expect(file.format.delimiter == delimiter)
+            #expect(file.format.columns == columns)
+            let read = try rows(of: file.rows())
+            #expect(read.map(\.cells) == table)
+            #expect(read[7].codes.contains(.tooManyCells))
+            table = read.map(\.cells)
+        }
+    }
+}

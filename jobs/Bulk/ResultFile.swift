@@ -1,0 +1,61 @@
+#if canImport(Darwin)
+    import Darwin
+#else
+    import Glibc
+#endif
+
+/// A result file that is written on a thread of its own. It appears under its name, whole, at ``finish()``.
+package actor ResultFile {
+    private nonisolated let thread = FileThread()
+    private var writer: ResultWriter?
+
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
+
+    package init() {}
+
+    /// - Parameter delimiter: As ``BulkRun/delimiter`` names it.
+    /// - Throws: ``FileError``; nothing was written then. A device or a pipe is refused: finishing would replace it.
+    package func open(path: String, columns: [String], delimiter: String, raw: Bool = false) throws {
+        var status = stat()
+        if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
+            if status.st_mode & S_IFMT == S_IFDIR { throw FileError.isDirectory }
+            throw FileError.cannotWrite(reason: "it is not a plain file")
+        }
+        writer = try ResultWriter(
+            path: path,
+            columns: columns,
+            delimiter: Delimiter(name: delimiter) ?? .semicolon,
+            raw: raw
+        )
+    }
+
+    package func append(_ rows: [BulkRow]) throws {
+        for row in rows {
+            try writer?.append(
+                row.cells,
+                RowResult(
+                    line: row.line,
+                    status: row.state.rawValue,
+                    uid: row.uid,
+                    code: row.errorCode,
+                    error: row.error
+                )
+            )
+        }
+    }
+
+    /// Adds those rows of a file that cannot be sent.
+    package func append(refused rows: [FileRow]) throws {
+        for row in rows where row.errorCode != nil {
+            try writer?.append(
+                row.cells,
+                RowResult(line: row.line, status: row.state.rawValue, code: row.errorCode, error: row.error)
+            )
+        }
+    }
+
+    package func finish() throws {
+        try writer?.finish()
+        writer = nil
+    }
+}

@@ -1,0 +1,74 @@
+/// Which column feeds which field.
+struct ColumnMapping {
+    /// Columns that our result files add. They are passed over when such a file comes back.
+    static let resultColumns = ["_line", "_status", "_uid", "_error_code", "_error"]
+
+    /// The header as it stands in the file, trimmed.
+    let header: [String]
+    /// One entry a field: the place of its column, or `nil` when the file has none for an optional field.
+    private(set) var places: [Int?]
+
+    /// - Throws: `.unknownField`, `.unknownColumn`, `.columnUsedTwice`, `.duplicateHeader`, `.ambiguousColumns`,
+    ///   `.missingColumn`: each names the columns in question and the `--map` that cures it.
+    init(header: [String], fields: [FieldSpec], options: FileOptions) throws(FileError) {
+        self.header = header
+        self.places = Array(repeating: nil, count: fields.count)
+        for name in options.columns.keys.sorted() where !fields.contains(where: { $0.name == name }) {
+            throw .unknownField(name, known: fields.map(\.name))
+        }
+        for (index, field) in fields.enumerated() {
+            if let column = options.columns[field.name] { places[index] = try find(column, for: field) }
+        }
+        try checkUsedOnce(fields)
+        let claimed = Set(places.compactMap(\.self))
+        for (index, field) in fields.enumerated() where places[index] == nil {
+            places[index] = try match(field, except: claimed)
+        }
+    }
+
+    /// Columns of the file's owner, by place: all but ours.
+    var ownPlaces: [Int] {
+        header.indices.filter { !Self.resultColumns.contains(header[$0].lowercased()) }
+    }
+
+    /// The column that `--map` names, by place or by name.
+    private func find(_ column: String, for field: FieldSpec) throws(FileError) -> Int {
+        if column.hasPrefix("#"), let number = Int(column.dropFirst()) {
+            guard header.indices.contains(number - 1) else {
+                throw .unknownColumn(field: field.name, column: column, seen: header)
+            }
+            return number - 1
+        }
+        var found = ownPlaces.filter { header[$0].lowercased() == column.lowercased() }
+        if found.isEmpty { found = ownPlaces.filter { !fold(column).isEmpty && fold(header[$0]) == fold(column) } }
+        guard let first = found.first else { throw .unknownColumn(field: field.name, column: column, seen: header) }
+        if found.count > 1 { throw .duplicateHeader(field: field.name, column: header[first]) }
+        return first
+    }
+
+    private func checkUsedOnce(_ fields: [FieldSpec]) throws(FileError) {
+        for place in Set(places.compactMap(\.self)).sorted() {
+            let users = fields.indices.filter { places[$0] == place }.map { fields[$0].name }
+            if users.count > 1 { throw .columnUsedTwice(column: header[place], fields: users) }
+        }
+    }
+
+    /// The one column whose header means the field. A header that only resembles one is nobody's: a guess could put
+    /// SIRENs where SIRETs belong.
+    private func match(_ field: FieldSpec, except claimed: Set<Int>) throws(FileError) -> Int? {
+        let aliases = Set(field.aliases.map(fold))
+        let found = ownPlaces.filter { !claimed.contains($0) && aliases.contains(fold(header[$0])) }
+        guard let first = found.first else {
+            if field.missing != nil { throw .missingColumn(field: field.name, seen: ownPlaces.map { header[$0] }) }
+            return nil
+        }
+        if found.count > 1 {
+            let names = found.map { header[$0] }
+            if Set(names).count == 1 { throw .duplicateHeader(field: field.name, column: header[first]) }
+            throw .ambiguousColumns(field: field.name, columns: names)
+        }
+        return first
+    }
+
+    private func fold(_ text: String) -> String { HeaderFold.fold(text) }
+}

@@ -1,0 +1,69 @@
+/// What can be wrong with a row. The raw values are stable: people filter by them, programs compare them.
+package enum IssueCode: String, Sendable, Hashable, CaseIterable, Comparable {
+    case tooManyCells = "TOO_MANY_CELLS"
+    case strayQuote = "STRAY_QUOTE"
+    case nameMissing = "NAME_MISSING"
+    case namePlaceholder = "NAME_PLACEHOLDER"
+    case nameTooLong = "NAME_TOO_LONG"
+    case nameControlCharacter = "NAME_CONTROL_CHARACTER"
+    case descriptionTooLong = "DESCRIPTION_TOO_LONG"
+    case descriptionControlCharacter = "DESCRIPTION_CONTROL_CHARACTER"
+    case siretScientific = "SIRET_SCIENTIFIC"
+    case siretLeadingZero = "SIRET_LEADING_ZERO"
+    case siretIsSiren = "SIRET_IS_SIREN"
+    case siretLength = "SIRET_LENGTH"
+    case siretCharacters = "SIRET_CHARACTERS"
+    case siretChecksum = "SIRET_CHECKSUM"
+    case duplicateSiret = "DUPLICATE_SIRET"
+    case duplicateName = "DUPLICATE_NAME"
+
+    package static func < (left: IssueCode, right: IssueCode) -> Bool {
+        left.rawValue < right.rawValue
+    }
+
+    /// What is wrong and what to do about it, one sentence for every row with this code.
+    package var cure: String {
+        switch self {
+        case .tooManyCells:
+            "The row has more cells than the header: put quotes around text that holds the delimiter."
+        case .strayQuote:
+            "A quoted cell goes on after its closing quote: double the quotes that belong to the text."
+        case .nameMissing: "The name is empty: every client needs one."
+        case .namePlaceholder: "The name is what a program writes for \"nothing\": write the client's real name."
+        case .nameTooLong: "The name is longer than 255 characters: shorten it."
+        case .nameControlCharacter: "The name holds a line break or another control character: remove it."
+        case .descriptionTooLong: "The description is longer than 1000 characters: shorten it."
+        case .descriptionControlCharacter: "The description holds a control character: remove it."
+        case .siretScientific, .siretLeadingZero, .siretIsSiren, .siretLength, .siretCharacters, .siretChecksum:
+            siretCure
+        case .duplicateSiret: "An earlier row has the same SIRET: keep one of them."
+        case .duplicateName:
+            "An earlier row has the same name and neither has a SIRET: add SIRETs, or say --allow-same-name."
+        }
+    }
+
+    private var siretCure: String {
+        switch self {
+        case .siretScientific:
+            "Excel rounded this SIRET and its digits are lost: format the column as Text and export the original again."
+        case .siretLeadingZero: "The SIRET lost its leading zero: write it with 14 digits, or say --fix."
+        case .siretIsSiren:
+            "This is a SIREN (9 digits), which names a company: write the SIRET (14 digits) of the establishment."
+        case .siretLength: "A SIRET has 14 digits: write all of them, or leave the cell empty."
+        case .siretCharacters: "A SIRET holds digits only: write its 14 digits, or leave the cell empty."
+        default: "The SIRET's check digits are wrong: look for a mistyped digit."
+        }
+    }
+}
+
+/// One thing that is wrong with one row.
+package struct RowIssue: Sendable, Hashable {
+    /// The physical line on which the row begins, from 1.
+    package let line: Int
+    /// The column's header; empty when the whole row is meant.
+    package let column: String
+    package let code: IssueCode
+    /// The code's cure, with what is special about this row. It may quote a repaired value: for the file's owner, not
+    /// for logs.
+    package let message: String
+}

@@ -1,0 +1,134 @@
+/// What the file alone says about a row.
+package enum RowVerdict: String, Sendable, Hashable {
+    case valid, rejected, duplicate
+}
+
+/// Reads the rows of a file one after the other and judges each. Its properties describe the current row.
+///
+/// Values are strings only when asked for: a good row that nobody looks at costs no allocation. Blocks the thread.
+package final class RowCursor {
+    /// How many rows had which verdict so far.
+    package private(set) var counts: [RowVerdict: Int] = [:]
+    /// All issues so far, by code.
+    package private(set) var summary = IssueSummary()
+    /// Records whose cells are all blank, as Excel leaves them below a table. They are no rows.
+    package private(set) var blankRecords = 0
+
+    /// The number of the current row, from 1. Blank records do not count.
+    package private(set) var number = 0
+    /// The physical line on which the row begins, from 1.
+    package var line: Int { records.line }
+    package private(set) var verdict: RowVerdict = .valid
+    /// Everything that is wrong with the row. For a duplicate, the one issue that names the earlier line.
+    package private(set) var issues: [RowIssue] = []
+    /// The line of the earlier row that this one repeats.
+    package private(set) var duplicateOf: Int?
+
+    private let file: RowFile
+    private let ownPlaces: [Int]
+    private var records: RecordReader
+    private var keys: RowKeys
+    private var values: [FieldValue]
+
+    convenience init(_ file: RowFile) throws(FileError) {
+        try self.init(file, chunk: 1 << 16)
+    }
+
+    init(_ file: RowFile, chunk: Int) throws(FileError) {
+        self.file = file
+        self.ownPlaces = file.mapping.ownPlaces
+        self.records = try file.records(chunk: chunk)
+        self.keys = RowKeys(file.schema, options: file.options)
+        self.values = Array(repeating: FieldValue(), count: file.schema.fields.count)
+        _ = try records.next()  // the header
+    }
+
+    /// How much of the file was read, 0 to 1.
+    package var progress: Double {
+        file.size == 0 ? 1 : Double(records.offset) / Double(file.size)
+    }
+
+    /// Goes to the next row.
+    /// - Returns: `false` at the end of the file.
+    /// - Throws: ``FileError`` where the file itself breaks off; no row after it can be trusted.
+    package func next() throws(FileError) -> Bool {
+        while try records.next() {
+            if isBlank {
+                blankRecords += 1
+                continue
+            }
+            judge()
+            return true
+        }
+        return false
+    }
+
+    /// The cleaned value of a field; `nil` when its cell is blank or the file has no such column. Of a rejected row, it
+    /// is what could be read.
+    package func value(of field: String) -> String? {
+        guard let index = file.schema.fields.firstIndex(where: { $0.name == field }) else { return nil }
+        return values[index].bytes.isEmpty ? nil : String(decoding: values[index].bytes, as: UTF8.self)
+    }
+
+    /// Fields whose value was repaired.
+    package var fixed: [String] {
+        zip(file.schema.fields, values).filter { $1.wasFixed }.map { $0.0.name }
+    }
+
+    /// The row as it stands in the file: one cell for each of ``CSVFormat/columns``, then those beyond the header that
+    /// are not blank.
+    package func cells() -> [String] {
+        var places = ownPlaces
+        if hasExtraCells { places += file.mapping.header.count..<records.cells.count }
+        return places.map { String(decoding: records.text[records.content($0)], as: UTF8.self) }
+    }
+}
+
+extension RowCursor {
+    private var isBlank: Bool {
+        ownPlaces.allSatisfy { records.isBlank($0) } && !hasExtraCells
+    }
+
+    private var hasExtraCells: Bool {
+        let header = file.mapping.header.count
+        return records.cells.count > header && (header..<records.cells.count).contains { !records.isBlank($0) }
+    }
+
+    private func judge() {
+        number += 1
+        duplicateOf = nil
+        if !issues.isEmpty { issues.removeAll() }
+        if hasExtraCells { note(.tooManyCells) }
+        if records.hasStrayQuote { note(.strayQuote) }
+        for index in values.indices { checkField(index) }
+        verdict = issues.isEmpty ? .valid : .rejected
+        // Only a good row may claim its SIRET: its twin must not be refused in favour of a row that is never sent.
+        if verdict == .valid, let earlier = keys.claim(values, line: line) {
+            duplicateOf = earlier.firstLine
+            verdict = .duplicate
+            note(earlier.code, field: earlier.field, "First on line \(earlier.firstLine).")
+        }
+        counts[verdict, default: 0] += 1
+        for issue in issues { summary.add(issue) }
+    }
+
+    private func checkField(_ index: Int) {
+        let field = file.schema.fields[index]
+        values[index].reset()
+        if let place = file.mapping.places[index] {
+            field.check(records.text.span.extracting(records.content(place)), file.options, &values[index])
+        }
+        for issue in values[index].issues { note(issue.code, field: index, issue.detail) }
+        guard values[index].bytes.isEmpty else {
+            if field.name == FieldSpec.siret.name { summary.siretCells += 1 }
+            return
+        }
+        if let missing = field.missing, values[index].issues.isEmpty { note(missing, field: index) }
+    }
+
+    private func note(_ code: IssueCode, field: Int? = nil, _ detail: String = "") {
+        let column = field.flatMap { file.mapping.places[$0] }.map { file.mapping.header[$0] } ?? ""
+        let message = detail.isEmpty ? code.cure : "\(code.cure) \(detail)"
+        issues.append(RowIssue(line: line, column: column, code: code, message: message))
+    }
+}

@@ -1,0 +1,12 @@
+/// The numbered SQL files of this folder, embedded in the binary. Who applies them, and how, is not known here.
+package enum Migrations {
+    /// Every file, in order. A file that has been released is never changed; a new one is added.
+    package static let all: [(version: Int, name: String, sql: String)] = [
+        (1, "job_queue", text(PackageResources._001_job_queue_sql)),
+        (2, "bulk_runs", text(PackageResources._002_bulk_runs_sql)),
+    ]
+
+    private static func text(_ bytes: [UInt8]) -> String {
+        String(decoding: bytes, as: UTF8.self)
+    }
+}

@@ -1,0 +1,342 @@
+-- The job queue: what waits, what runs, what ended.
+--
+-- A job is one wide row in queue.jobs, written when it is enqueued and once more when it ends. Where it is meanwhile
+-- is told by a narrow row in exactly one of queue.ready, queue.scheduled or queue.leases; those only see INSERT and
+-- DELETE. No index stands on a column that the end of a job changes, so that the one update stays HOT (fillfactor 50).
+
+CREATE SCHEMA queue;
+
+-- Kinds of job that some worker or program has declared: an unknown kind is refused at the source.
+CREATE TABLE queue.kinds (
+    kind          text PRIMARY KEY CHECK (kind ~ '^[a-z][a-z0-9-]{0,62}$'),
+    description   text NOT NULL,
+    -- Name of each argument and its JSON type; a trailing ? marks one that may be absent: {"run": "number", "note": "string?"}.
+    args          jsonb NOT NULL CHECK (jsonb_typeof(args) = 'object'),
+    max_attempts  int NOT NULL CHECK (max_attempts BETWEEN 1 AND 1000),
+    max_crashes   int NOT NULL CHECK (max_crashes BETWEEN 1 AND 1000),
+    declared_at   timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE SEQUENCE queue.job_ids;
+
+CREATE TABLE queue.jobs (
+    id               bigint PRIMARY KEY DEFAULT nextval('queue.job_ids'),
+    -- 'pending' covers ready, scheduled and running: which of them, queue.job_overview says.
+    state            text NOT NULL DEFAULT 'pending',
+    kind             text NOT NULL,
+    args             jsonb NOT NULL CHECK (jsonb_typeof(args) = 'object'),
+    queue            text NOT NULL CHECK (queue <> ''),
+    priority         int NOT NULL,                    -- the smaller number runs first
+    attempt          int NOT NULL DEFAULT 0,          -- attempts that ended and counted; the running one is not among them
+    crashes          int NOT NULL DEFAULT 0,          -- how often its worker vanished while it ran
+    max_attempts     int NOT NULL CHECK (max_attempts BETWEEN 1 AND 1000),
+    unique_key       text,
+    concurrency_key  text,
+    batch_id         bigint,
+    result           jsonb,
+    error            text,
+    created_at       timestamptz NOT NULL DEFAULT now(),
+    ended_at         timestamptz,
+    CONSTRAINT jobs_state_known CHECK (state IN ('pending', 'done', 'failed', 'cancelled', 'quarantined')),
+    CONSTRAINT jobs_ended_when_over CHECK ((state = 'pending') = (ended_at IS NULL)),
+    CONSTRAINT jobs_error_when_failed CHECK (state NOT IN ('failed', 'quarantined') OR error IS NOT NULL)
+) WITH (fillfactor = 50);
+
+CREATE TABLE queue.ready (
+    queue     text NOT NULL,
+    priority  int NOT NULL,
+    job_id    bigint NOT NULL,
+    PRIMARY KEY (queue, priority, job_id)
+) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_cost_delay = 0);
+
+CREATE TABLE queue.scheduled (
+    run_at    timestamptz NOT NULL,
+    job_id    bigint NOT NULL,
+    queue     text NOT NULL,
+    priority  int NOT NULL,
+    PRIMARY KEY (run_at, job_id)
+) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_cost_delay = 0);
+
+-- A worker is alive while it beats. Its row is what a claim locks, so that a worker declared dead claims nothing.
+CREATE TABLE queue.workers (
+    id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name         text NOT NULL,                       -- host:pid
+    version      text NOT NULL,
+    queues       text[] NOT NULL,
+    concurrency  int NOT NULL,
+    started_at   timestamptz NOT NULL DEFAULT now(),
+    beat_at      timestamptz NOT NULL DEFAULT now()
+) WITH (fillfactor = 50);
+
+-- The fencing token: never given twice, so a worker that was away too long holds a number that fits nothing.
+CREATE SEQUENCE queue.lease_tokens CACHE 64;
+
+CREATE TABLE queue.leases (
+    job_id      bigint PRIMARY KEY,
+    token       bigint NOT NULL,
+    worker_id   bigint NOT NULL,
+    started_at  timestamptz NOT NULL DEFAULT now()
+) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_cost_delay = 0);
+
+-- Attempts that did not end in success. A success stands in queue.jobs alone.
+CREATE TABLE queue.attempts (
+    job_id      bigint NOT NULL,
+    attempt     int NOT NULL,
+    token       bigint NOT NULL,
+    worker      text NOT NULL,
+    outcome     text NOT NULL CHECK (outcome IN ('retry', 'failed', 'cancelled', 'crashed')),
+    error       text,
+    started_at  timestamptz NOT NULL,
+    ended_at    timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX attempts_by_job ON queue.attempts (job_id);
+
+-- Who holds a unique key: the row lives exactly as long as its job is pending.
+CREATE TABLE queue.unique_keys (
+    kind    text NOT NULL,
+    key     text NOT NULL,
+    job_id  bigint NOT NULL UNIQUE,
+    PRIMARY KEY (kind, key)
+);
+
+-- A batch is a set of jobs and a job that follows when all of them have ended, however they ended.
+CREATE TABLE queue.batches (
+    id             bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    callback_kind  text NOT NULL,
+    callback_args  jsonb NOT NULL CHECK (jsonb_typeof(callback_args) = 'object'),
+    sealed         boolean NOT NULL DEFAULT false,    -- true: no more members will come
+    created_at     timestamptz NOT NULL DEFAULT now(),
+    finished_at    timestamptz,
+    callback_job   bigint,
+    CONSTRAINT batches_finish_once CHECK ((finished_at IS NULL) = (callback_job IS NULL)),
+    CONSTRAINT batches_finish_sealed CHECK (finished_at IS NULL OR sealed)
+);
+CREATE INDEX batches_open ON queue.batches (id) WHERE finished_at IS NULL;
+
+-- One row a member that has not ended.
+CREATE TABLE queue.batch_members (
+    batch_id  bigint NOT NULL REFERENCES queue.batches (id),
+    job_id    bigint NOT NULL,
+    PRIMARY KEY (batch_id, job_id)
+) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_cost_delay = 0);
+
+-- The fleet-wide limit on API requests: a virtual schedule (GCRA). next_at is when the next free slot is.
+CREATE TABLE queue.rate_limits (
+    name           text PRIMARY KEY,
+    cap            float8 NOT NULL CHECK (cap > 0),               -- configured requests a second
+    rate           float8 NOT NULL CHECK (rate > 0),              -- learned requests a second, never above cap
+    rate_at        timestamptz NOT NULL DEFAULT clock_timestamp(),-- since when rate has been creeping back
+    next_at        timestamptz NOT NULL DEFAULT clock_timestamp(),
+    blocked_until  timestamptz NOT NULL DEFAULT '-infinity',
+    strikes        int NOT NULL DEFAULT 0,                        -- throttled times in a row, for the growing back-off
+    throttled      bigint NOT NULL DEFAULT 0,
+    CONSTRAINT rate_limits_rate_capped CHECK (rate <= cap)
+) WITH (fillfactor = 50);
+
+-- Milliseconds of the last wake-up. A sequence because it must not be transactional: an enqueuing transaction that
+-- stays open must neither block the others nor hide its wake-up from them.
+CREATE SEQUENCE queue.wake_clock MINVALUE 0 START 0;
+
+-- Where every job is. For people and for the CLI; workers do not read it.
+CREATE VIEW queue.job_overview AS
+SELECT j.id,
+       CASE WHEN j.state <> 'pending' THEN j.state
+            WHEN l.job_id IS NOT NULL THEN 'running'
+            WHEN s.job_id IS NOT NULL THEN 'scheduled'
+            ELSE 'ready' END AS state,
+       j.kind, j.queue, j.priority, j.args, j.attempt, j.max_attempts, j.crashes, j.unique_key, j.concurrency_key,
+       j.batch_id, j.result, j.error, j.created_at, s.run_at, l.started_at, w.name AS worker, j.ended_at
+  FROM queue.jobs j
+  LEFT JOIN queue.leases l ON l.job_id = j.id AND j.state = 'pending'
+  LEFT JOIN queue.workers w ON w.id = l.worker_id
+  LEFT JOIN queue.scheduled s ON s.job_id = j.id AND j.state = 'pending';
+CREATE INDEX scheduled_by_job ON queue.scheduled (job_id);
+
+-- Wakes idle workers, at most once in 50 ms and on the leading edge: the first enqueue after a pause notifies at its
+-- commit. Those within the next 50 ms do not; a woken worker looks again until the window is over.
+CREATE FUNCTION queue.wake() RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    now_ms  bigint := (extract(epoch FROM clock_timestamp()) * 1000)::bigint;
+    last_ms bigint;
+BEGIN
+    SELECT last_value INTO last_ms FROM queue.wake_clock;
+    IF now_ms - last_ms < 50 OR NOT pg_try_advisory_lock(hashtextextended('queue.wake', 0)) THEN
+        RETURN;
+    END IF;
+    -- Asked again under the lock: of many that enqueue at once, one notifies.
+    SELECT last_value INTO last_ms FROM queue.wake_clock;
+    IF now_ms - last_ms >= 50 THEN
+        PERFORM setval('queue.wake_clock', now_ms);
+        PERFORM pg_notify('queue_wake', '');
+    END IF;
+    PERFORM pg_advisory_unlock(hashtextextended('queue.wake', 0));
+END $$;
+
+-- Refuses arguments that do not fit their kind, naming the first fault. Returns the kind's number of attempts.
+CREATE FUNCTION queue.check_args(for_kind text, all_args jsonb[]) RETURNS int
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    known  queue.kinds;
+    name   text;
+    wanted text;
+    actual text;
+BEGIN
+    SELECT * INTO known FROM queue.kinds k WHERE k.kind = for_kind;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'unknown job kind %', coalesce(quote_literal(for_kind), 'NULL') USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'Known kinds: ' || coalesce((SELECT string_agg(k.kind, ', ' ORDER BY k.kind) FROM queue.kinds k),
+                'none yet; run factpulse-worker migrate');
+    END IF;
+    IF EXISTS (SELECT FROM unnest(all_args) a WHERE jsonb_typeof(a) IS DISTINCT FROM 'object') THEN
+        RAISE EXCEPTION 'the arguments of a % job must be a JSON object', for_kind USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    SELECT (SELECT min(key) FROM jsonb_object_keys(a - coalesce(names, '{}')) key) INTO name
+      FROM unnest(all_args) a, (SELECT array_agg(key) AS names FROM jsonb_object_keys(known.args) key) k
+     WHERE a - coalesce(names, '{}') <> '{}' LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'a % job takes no argument %', for_kind, quote_literal(name) USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'It takes: ' || coalesce((SELECT string_agg(key, ', ' ORDER BY key) FROM jsonb_object_keys(known.args) key), 'none');
+    END IF;
+    FOR name, wanted IN SELECT key, value FROM jsonb_each_text(known.args) LOOP
+        SELECT coalesce(jsonb_typeof(a -> name), 'missing') INTO actual
+          FROM unnest(all_args) a
+         WHERE CASE WHEN a ? name AND jsonb_typeof(a -> name) <> 'null' THEN jsonb_typeof(a -> name) <> rtrim(wanted, '?')
+                    ELSE right(wanted, 1) <> '?' END
+         LIMIT 1;
+        IF FOUND THEN
+            RAISE EXCEPTION 'argument % of a % job must be a %, not %', quote_literal(name), for_kind, rtrim(wanted, '?'), actual
+                USING ERRCODE = 'invalid_parameter_value';
+        END IF;
+    END LOOP;
+    RETURN known.max_attempts;
+END $$;
+
+-- Enqueues one job in the caller's transaction and returns its id; for any language that speaks SQL.
+--
+-- A unique_key names work that must not wait or run twice: while a job of this kind holds it, no second one is made
+-- and the id of the first is returned. run_at delays; priority orders, the smaller number first.
+CREATE FUNCTION queue.enqueue(
+    kind text, args jsonb, queue text DEFAULT 'default', run_at timestamptz DEFAULT now(), priority int DEFAULT 100,
+    unique_key text DEFAULT NULL, max_attempts int DEFAULT NULL, concurrency_key text DEFAULT NULL
+) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    attempts int := queue.check_args(enqueue.kind, ARRAY[enqueue.args]);
+    new_id   bigint := nextval('queue.job_ids');
+    held_by  bigint;
+BEGIN
+    IF enqueue.unique_key IS NOT NULL THEN
+        FOR tries IN 1..3 LOOP
+            INSERT INTO queue.unique_keys (kind, key, job_id) VALUES (enqueue.kind, enqueue.unique_key, new_id) ON CONFLICT DO NOTHING;
+            EXIT WHEN FOUND;
+            SELECT u.job_id INTO held_by FROM queue.unique_keys u WHERE u.kind = enqueue.kind AND u.key = enqueue.unique_key;
+            IF FOUND THEN
+                RETURN held_by;
+            END IF;
+            -- The holder ended between the two statements: try once more, for ever only under an old snapshot.
+            IF tries = 3 THEN
+                RAISE EXCEPTION 'unique key % is changing hands', quote_literal(enqueue.unique_key)
+                    USING ERRCODE = 'serialization_failure', HINT = 'Run the transaction again.';
+            END IF;
+        END LOOP;
+    END IF;
+    INSERT INTO queue.jobs (id, kind, args, queue, priority, max_attempts, unique_key, concurrency_key)
+    VALUES (new_id, enqueue.kind, enqueue.args, coalesce(enqueue.queue, 'default'), coalesce(enqueue.priority, 100),
+            coalesce(enqueue.max_attempts, attempts), enqueue.unique_key, enqueue.concurrency_key);
+    IF enqueue.run_at > now() THEN
+        INSERT INTO queue.scheduled (run_at, job_id, queue, priority)
+        VALUES (enqueue.run_at, new_id, coalesce(enqueue.queue, 'default'), coalesce(enqueue.priority, 100));
+    ELSE
+        INSERT INTO queue.ready (queue, priority, job_id)
+        VALUES (coalesce(enqueue.queue, 'default'), coalesce(enqueue.priority, 100), new_id);
+    END IF;
+    PERFORM queue.wake();
+    RETURN new_id;
+END $$;
+
+-- Enqueues one job an element of args, in order, and returns how many. All or none: one bad element refuses them all.
+-- With a batch_id the jobs become members of that open batch.
+CREATE FUNCTION queue.enqueue_many(
+    kind text, args jsonb[], queue text DEFAULT 'default', run_at timestamptz DEFAULT now(), priority int DEFAULT 100,
+    max_attempts int DEFAULT NULL, batch_id bigint DEFAULT NULL
+) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+    attempts int := queue.check_args(enqueue_many.kind, enqueue_many.args);
+    made     bigint;
+BEGIN
+    IF enqueue_many.batch_id IS NOT NULL THEN
+        -- Held until the commit, so that the batch cannot be sealed and finished under these members.
+        PERFORM FROM queue.batches b WHERE b.id = enqueue_many.batch_id AND NOT b.sealed FOR SHARE;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'batch % is not open', enqueue_many.batch_id USING ERRCODE = 'invalid_parameter_value';
+        END IF;
+    END IF;
+    WITH new AS (
+        INSERT INTO queue.jobs (kind, args, queue, priority, max_attempts, batch_id)
+        SELECT enqueue_many.kind, a, coalesce(enqueue_many.queue, 'default'), coalesce(enqueue_many.priority, 100),
+               coalesce(enqueue_many.max_attempts, attempts), enqueue_many.batch_id
+          FROM unnest(enqueue_many.args) a
+        RETURNING id, queue, priority, batch_id
+    ), waiting AS (
+        INSERT INTO queue.ready (queue, priority, job_id)
+        SELECT n.queue, n.priority, n.id FROM new n WHERE coalesce(enqueue_many.run_at, now()) <= now()
+    ), delayed AS (
+        INSERT INTO queue.scheduled (run_at, job_id, queue, priority)
+        SELECT enqueue_many.run_at, n.id, n.queue, n.priority FROM new n WHERE enqueue_many.run_at > now()
+    ), joined AS (
+        INSERT INTO queue.batch_members (batch_id, job_id)
+        SELECT n.batch_id, n.id FROM new n WHERE n.batch_id IS NOT NULL
+    )
+    SELECT count(*) INTO made FROM new;
+    PERFORM queue.wake();
+    RETURN made;
+END $$;
+
+-- The fence as a statement: first in the transaction of every write that a job makes. It holds the lease until the
+-- commit, or fails with SQLSTATE FQ001 when another worker has been given the job.
+CREATE FUNCTION queue.fence(job_id bigint, token bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM FROM queue.leases l WHERE l.job_id = fence.job_id AND l.token = fence.token FOR UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'job % is no longer leased under token %', fence.job_id, fence.token USING ERRCODE = 'FQ001';
+    END IF;
+END $$;
+
+-- Takes jobs that have ended out of what only pending jobs hold; those still pending are left alone. Stands in the
+-- transaction that ends them.
+CREATE FUNCTION queue.let_go(job_ids bigint[]) RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    DELETE FROM queue.unique_keys u USING queue.jobs j
+     WHERE u.job_id = j.id AND j.id = ANY (job_ids) AND j.state <> 'pending';
+    DELETE FROM queue.batch_members m USING queue.jobs j
+     WHERE j.id = ANY (job_ids) AND j.state <> 'pending' AND m.batch_id = j.batch_id AND m.job_id = j.id;
+$$;
+
+-- Finishes the sealed batches among those given that have no member left, each exactly once, and enqueues their
+-- callback in the same transaction. To be asked after the commit that ended a member: inside it, two last members
+-- that end at once would each still see the other.
+CREATE FUNCTION queue.finish_batches(batch_ids bigint[]) RETURNS bigint
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    batch    queue.batches;
+    finished bigint := 0;
+BEGIN
+    FOR batch IN
+        SELECT b.* FROM queue.batches b
+         WHERE b.id = ANY (batch_ids) AND b.sealed AND b.finished_at IS NULL
+           AND NOT EXISTS (SELECT FROM queue.batch_members m WHERE m.batch_id = b.id)
+         ORDER BY b.id
+           FOR UPDATE
+    LOOP
+        UPDATE queue.batches
+           SET finished_at = now(), callback_job = queue.enqueue(batch.callback_kind, batch.callback_args)
+         WHERE id = batch.id;
+        finished := finished + 1;
+    END LOOP;
+    RETURN finished;
+END $$;
