@@ -1,0 +1,55 @@
+import Foundation
+import Sandbox
+
+#if canImport(FoundationNetworking)
+    import FoundationNetworking
+#endif
+
+/// A fault file of `factpulse-sandbox`.
+struct Faults: Encodable, Sendable {
+    var options = SandboxOptions()
+    var faults: [FaultRule] = []
+    var seed: UInt64 = 1
+}
+
+/// A `factpulse-sandbox` that runs as a process of its own.
+struct SandboxProcess: Sendable {
+    /// `http://127.0.0.1:PORT`, no slash at the end.
+    let url: String
+    let program: RunningProgram
+
+    /// Starts one on a free port, and returns when it takes requests.
+    static func start(_ faults: Faults, in programs: Programs) async throws -> SandboxProcess {
+        let settings = String(decoding: try JSONEncoder().encode(faults), as: UTF8.self)
+        let file = try programs.write(settings, to: "faults-\(UUID().uuidString).json")
+        let program = try programs.start("factpulse-sandbox", ["--port", "0", "--faults", file])
+        let words = "listening on "
+        let line = try await eventually("the sandbox tells its address", else: program.tail) {
+            try program.stdout().split(separator: "\n").first { $0.contains(words) }
+        }
+        return SandboxProcess(
+            url: String(line[(line.range(of: words)?.upperBound ?? line.endIndex)...]),
+            program: program
+        )
+    }
+
+    /// What was asked of it and what it did, in its own words.
+    func ledger() async throws -> LedgerReport {
+        try JSONDecoder().decode(LedgerReport.self, from: try await request("GET", "ledger"))
+    }
+
+    /// Replaces the faults in force.
+    func setFaults(_ faults: Faults) async throws {
+        _ = try await request("PUT", "faults", JSONEncoder().encode(faults))
+    }
+
+    private func request(_ method: String, _ path: String, _ body: Data? = nil) async throws -> Data {
+        guard let url = URL(string: "\(url)/__sandbox/\(path)") else { throw URLError(.badURL) }
+        var request = URLRequest(url: url)
+        request.httpMethod = method
+        request.httpBody = body
+        let (data, response) = try await URLSession.shared.data(for: request)
+        guard (response as? HTTPURLResponse)?.statusCode == 200 else { throw URLError(.badServerResponse) }
+        return data
+    }
+}

@@ -1,0 +1,69 @@
+import Foundation
+import Postgres
+import Sandbox
+import TestSupport
+import Testing
+
+@Suite(.database)
+struct StoppingTests {
+    /// A sandbox that takes its time, so that a signal meets calls in flight.
+    private static func slow(_ milliseconds: Int) -> [FaultRule] {
+        [FaultRule(.latency, on: "createClient") { $0.milliseconds = milliseconds }]
+    }
+
+    /// Waits until this many rows of the run are at the server.
+    private func inFlight(_ count: Int, _ fixture: WorkerFixture) async throws {
+        try await fixture.until("SELECT count(*) >= \(count) FROM factpulse.bulk_rows WHERE state = 'sending'")
+    }
+
+    @Test func `SIGTERM lets calls in flight end, gives back the rest, spends no attempt and exits 0`() async throws {
+        try await WorkerFixture.with(faults: Self.slow(1_000)) { fixture in
+            let worker = try await fixture.livingWorker("--concurrency", "8")
+            _ = try await fixture.importClients(40)
+            try await inFlight(8, fixture)
+            worker.signal(SIGTERM)
+            #expect(try await worker.waitForExit().exit == .code(0))
+            let done = try #require(
+                await fixture.number("SELECT count(*) FROM factpulse.bulk_rows WHERE state = 'done'")
+            )
+            #expect((8..<40).contains(done), "what was in flight was answered, and no more was begun")
+            #expect(try await fixture.sandbox.ledger().clients == done)
+            #expect(
+                try await fixture.number("SELECT count(*) FROM factpulse.bulk_rows WHERE state = 'ready'") == 40 - done
+            )
+            #expect(
+                try await fixture.number("SELECT sum(attempt + crashes) FROM queue.jobs WHERE state = 'pending'") == 0
+            )
+            #expect(try await fixture.number("SELECT count(*) FROM queue.leases") == 0)
+            #expect(try await fixture.number("SELECT count(*) FROM queue.workers") == 0)
+            #expect(try await fixture.number("SELECT count(*) FROM queue.attempts") == 0)
+        }
+    }
+
+    @Test func `a second SIGTERM ends a worker at once`() async throws {
+        try await WorkerFixture.with(faults: Self.slow(60_000), settings: ["FACTPULSE_REQUEST_TIMEOUT": "60"]) {
+            fixture in
+            let worker = try await fixture.livingWorker()
+            _ = try await fixture.importClients(1)
+            try await inFlight(1, fixture)
+            worker.signal(SIGTERM)
+            try await worker.waitForLine("Stopping")
+            worker.signal(SIGTERM)
+            // The call would have taken a minute, and the grace 45 seconds.
+            #expect(try await worker.waitForExit(within: .seconds(20)).exit == .code(128 + SIGTERM))
+        }
+    }
+
+    @Test func `a draining worker does what there is, also what is due later, and exits 0`() async throws {
+        let lost = FaultRule(.cutAfter, on: "createClient") { $0.to = 1 }
+        try await WorkerFixture.with(faults: [lost]) { fixture in
+            let run = try await fixture.importClients(10)
+            let worker = try fixture.worker("--drain")
+            #expect(try await worker.waitForExit().exit == .code(0))
+            #expect(try await fixture.number("SELECT count(*) FROM factpulse.bulk_rows WHERE state = 'done'") == 10)
+            #expect(try await fixture.number("SELECT count(*) FROM factpulse.bulk_rows WHERE adopted") == 1)
+            #expect(try await fixture.number("SELECT count(*) FROM queue.jobs WHERE state <> 'done'") == 0)
+            try await fixture.until("SELECT state = 'finished' FROM factpulse.bulk_runs WHERE id = \(run)")
+        }
+    }
+}
