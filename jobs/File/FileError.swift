@@ -18,8 +18,8 @@ package enum FileError: Error, Hashable, Sendable {
     /// The encoding that was asked for does not explain this line.
     case wrongEncoding(TextEncoding, line: Int)
     case recordTooLong(line: Int, limit: Int)
-    /// A quote opened on this line and never closed (or not within the limit of one record).
-    case unclosedQuote(line: Int)
+    /// A quote opened on this line and never closed, or not within the limit of one record.
+    case unclosedQuote(line: Int, within: Int? = nil)
     case oneColumn(header: String)
     case noHeader(value: String)
     case missingColumn(field: String, seen: [String])
@@ -76,8 +76,9 @@ extension FileError: CustomStringConvertible {
             "line \(line) is not \(encoding.rawValue): save the file as CSV UTF-8, or correct --encoding."
         case .recordTooLong(let line, let limit):
             "the record on line \(line) is longer than \(limit) bytes: check that the file has line ends."
-        case .unclosedQuote(let line):
-            "the quote that opens on line \(line) is never closed: close it, or double quotes that belong to the text."
+        case .unclosedQuote(let line, let limit):
+            "the quote that opens on line \(line) is \(limit.map { "not closed within \($0) bytes" } ?? "never closed"): "
+                + "close it, or double quotes that belong to the text."
         default: ""
         }
     }

@@ -1,8 +1,8 @@
 /// Keeps a spreadsheet from running a cell as a formula (OWASP ASVS 1.2.10), in a way that reading takes back exactly.
 ///
-/// A cell that begins with `= + - @`, tab, return or a full-width form of the signs gets one apostrophe in front, and
-/// so does one that begins with apostrophes before such a sign: otherwise a cell that really was `'=1` would lose its
-/// own.
+/// A cell that begins with `= + - @`, tab, a line end or a full-width form of the signs gets one apostrophe in front,
+/// and so does one that begins with apostrophes before such a sign: otherwise a cell that really was `'=1` would lose
+/// its own.
 enum FormulaGuard {
     private static let apostrophe = UInt8(ascii: "'")
 
@@ -23,7 +23,7 @@ enum FormulaGuard {
         while index < cell.count, cell[index] == apostrophe { index += 1 }
         guard index < cell.count else { return false }
         switch cell[index] {
-        case UInt8(ascii: "="), UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "@"), 0x09, 0x0D: return true
+        case UInt8(ascii: "="), UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "@"), 0x09, 0x0A, 0x0D: return true
         // ＋ － ＝ ＠ are EF BC 8B, 8D, 9D, A0.
         case 0xEF:
             guard index + 2 < cell.count, cell[index + 1] == 0xBC else { return false }

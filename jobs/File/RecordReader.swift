@@ -55,7 +55,7 @@ struct RecordReader {
             case .needsMore:
                 if text.count - start > limit {
                     // A quote that nobody closed swallows the rest of the file: say so, rather than "too long".
-                    if let quote = scanner.openQuote { throw .unclosedQuote(line: line + quote) }
+                    if let quote = scanner.openQuote { throw .unclosedQuote(line: line + quote, within: limit) }
                     throw .recordTooLong(line: line, limit: limit)
                 }
                 try readOn()

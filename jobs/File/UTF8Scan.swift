@@ -1,4 +1,5 @@
-/// Strict UTF-8 over bytes that come in pieces: no overlong forms, no surrogates, nothing above U+10FFFF.
+/// Strict UTF-8 over bytes that come in pieces: no overlong forms, no surrogates, nothing above U+10FFFF. Nor U+0000:
+/// no text has it, and PostgreSQL cannot store it.
 enum UTF8Scan {
     /// Where a scan stopped.
     enum Stop: Equatable {
@@ -28,15 +29,16 @@ enum UTF8Scan {
         return .end
     }
 
-    /// The first index from `start` whose byte is not ASCII, eight bytes a step.
+    /// The first index from `start` whose byte is not an ASCII character of a text, 0x01...0x7F. Eight bytes a step.
     static func skipASCII(_ bytes: UnsafeRawBufferPointer, from start: Int, to end: Int) -> Int {
         var index = start
-        while index + 8 <= end,
-            bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self) & 0x8080_8080_8080_8080 == 0
-        {
+        while index + 8 <= end {
+            let eight = bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+            // Less 1, a zero byte has its high bit too.
+            guard (eight | (eight &- 0x0101_0101_0101_0101)) & 0x8080_8080_8080_8080 == 0 else { break }
             index += 8
         }
-        while index < end, bytes[index] < 0x80 { index += 1 }
+        while index < end, (0x01...0x7F).contains(bytes[index]) { index += 1 }
         return index
     }
 

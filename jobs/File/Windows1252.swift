@@ -1,4 +1,4 @@
-/// Windows-1252, byte by byte. It is Latin-1 but for 0x80...0x9F, five of which mean nothing.
+/// Windows-1252, byte by byte. It is Latin-1 but for 0x80...0x9F, five of which mean nothing. Nor does 0x00, in a text.
 enum Windows1252 {
     /// Code points of 0x80...0x9F; 0 where there is none.
     private static let middle: [UInt16] = [
@@ -8,14 +8,11 @@ enum Windows1252 {
         0x02DC, 0x2122, 0x0161, 0x203A, 0x0153, 0, 0x017E, 0x0178,
     ]
 
-    static func isDefined(_ byte: UInt8) -> Bool {
-        !(0x80...0x9F).contains(byte) || middle[Int(byte) - 0x80] != 0
-    }
+    static func isDefined(_ byte: UInt8) -> Bool { scalar(byte) != nil }
 
-    /// The code point of `byte`; `nil` for the five bytes that mean nothing.
+    /// The code point of `byte`; `nil` for the bytes that mean nothing.
     static func scalar(_ byte: UInt8) -> UInt32? {
-        guard (0x80...0x9F).contains(byte) else { return UInt32(byte) }
-        let point = middle[Int(byte) - 0x80]
+        let point = (0x80...0x9F).contains(byte) ? middle[Int(byte) - 0x80] : UInt16(byte)
         return point == 0 ? nil : UInt32(point)
     }
 }

@@ -126,7 +126,9 @@ struct FileErrorTests {
 
     @Test func `a quote that never closes is noticed at the limit of a record, not at the end of the file`() throws {
         let text = bytes("name;siret\nA;\"x\n") + bytes(String(repeating: "y;z\n", count: 100_000))
-        #expect(throws: FileError.unclosedQuote(line: 2)) { try open(text, FileOptions(recordLimit: 5_000)) }
+        #expect(throws: FileError.unclosedQuote(line: 2, within: 5_000)) {
+            try open(text, FileOptions(recordLimit: 5_000))
+        }
     }
 
     @Test(arguments: [5, 1 << 16]) func `a record may be as long as the limit and no longer`(_ chunk: Int) throws {
@@ -175,7 +177,8 @@ struct FileErrorTests {
             .notFound, .isDirectory, .notAFile, .noPermission, .cannotRead(reason: "x"), .cannotWrite(reason: "x"),
             .changedWhileReading, .empty, .binary(.workbook), .binary(.pdf), .binary(.compressed), .binary(.unknown),
             .unknownEncoding(line: 7), .mixedEncodings(line: 7), .wrongEncoding(.utf8, line: 7),
-            .recordTooLong(line: 7, limit: 9), .unclosedQuote(line: 7), .oneColumn(header: column),
+            .recordTooLong(line: 7, limit: 9), .unclosedQuote(line: 7), .unclosedQuote(line: 7, within: 9),
+            .oneColumn(header: column),
             .noHeader(value: column), .missingColumn(field: "f", seen: Array(repeating: column, count: 50)),
             .duplicateHeader(field: "f", column: column), .ambiguousColumns(field: "f", columns: [column, column]),
             .unknownColumn(field: "f", column: column, seen: [column]), .unknownField(column, known: ["f"]),

@@ -55,7 +55,7 @@ struct ResultFileTests {
     }
 
     @Test(arguments: [
-        "=1+1", "+33", "-5", "@home", "\tx", "\rx", "＝1", "＋1", "－1", "＠a", "'=1", "''@",
+        "=1+1", "+33", "-5", "@home", "\tx", "\rx", "\nx", "＝1", "＋1", "－1", "＠a", "'=1", "''@",
     ]) func `a cell that a spreadsheet would run gets one apostrophe, and reading takes it back`(_ cell: String) {
         #expect(FormulaGuard.protect(cell) == "'" + cell)
         #expect(prefixLength("'" + cell) == 1)
