@@ -75,12 +75,15 @@ package struct SettleCreates: JobHandler {
         return try rows[1][0].decode(at: 0, as: Double?.self).map { .seconds(max(0, $0)) }
     }
 
+    /// A client that is already another row's is no candidate.
+    private static let isNobodys: SQL =
+        "NOT EXISTS (SELECT FROM factpulse.bulk_rows o WHERE o.uid = c.uid AND o.state = 'done')"
+
     private func settle(with sweep: ClientSweep.Result, _ context: JobContext) async throws -> (
         adopted: Int, unclear: Int, absent: Int
     ) {
         try await context.transaction { transaction in
-            // A client that is already another row's is no candidate. Without a SIRET a name proves nothing: it only
-            // forbids to create again.
+            // Without a SIRET a name proves nothing: it only forbids to create again.
             let rows = try await transaction.query(
                 """
                 WITH due AS (
@@ -91,14 +94,15 @@ package struct SettleCreates: JobHandler {
                        AND (r.absent_at IS NULL OR r.absent_at + \(times.betweenAbsences)::interval <= s.began_at)
                        FOR UPDATE OF r
                 ), found AS (
-                    SELECT d.run_id, d.row, d.siret, array_agg(c.uid ORDER BY c.created_at) FILTER (WHERE c.uid IS NOT NULL) AS uids
+                    -- Subqueries and no join: only an index can answer them, whatever the statistics say.
+                    SELECT d.run_id, d.row, d.siret,
+                           CASE WHEN d.siret IS NOT NULL THEN
+                                     (SELECT array_agg(c.uid ORDER BY c.created_at) FROM factpulse.sightings c
+                                       WHERE c.sweep_id = \(sweep.id) AND c.siret = d.siret AND \(Self.isNobodys))
+                                ELSE (SELECT array_agg(c.uid ORDER BY c.created_at) FROM factpulse.sightings c
+                                       WHERE c.sweep_id = \(sweep.id) AND c.name_key = d.name_key AND \(Self.isNobodys)
+                                         AND c.created_at >= d.sent_at - interval '5 minutes') END AS uids
                       FROM due d
-                      LEFT JOIN factpulse.sightings c
-                        ON c.sweep_id = \(sweep.id)
-                       AND CASE WHEN d.siret IS NOT NULL THEN c.siret = d.siret
-                                ELSE c.name_key = d.name_key AND c.created_at >= d.sent_at - interval '5 minutes' END
-                       AND NOT EXISTS (SELECT FROM factpulse.bulk_rows o WHERE o.uid = c.uid AND o.state = 'done')
-                     GROUP BY d.run_id, d.row, d.siret
                 ), judged AS (
                     SELECT f.*, CASE WHEN f.uids IS NULL THEN 'absent'
                                      WHEN f.siret IS NOT NULL AND cardinality(f.uids) = 1 THEN 'adopted'

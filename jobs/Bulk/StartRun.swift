@@ -96,7 +96,7 @@ package struct StartRun: JobHandler {
         try await context.transaction { transaction in
             let rows = try await transaction.query(
                 """
-                SELECT b.batch_id, max(s.row)
+                SELECT b.batch_id, min(s.row), max(s.row)
                   FROM factpulse.bulk_runs b,
                        LATERAL (SELECT r.row FROM factpulse.bulk_rows r
                                  WHERE r.run_id = b.id AND r.state = 'staged' AND r.row > b.released
@@ -106,12 +106,13 @@ package struct StartRun: JobHandler {
                 """
             )
             guard let row = rows.first else { return false }
-            let (batch, last) = try row.decode((Int64.self, Int64.self))
-            try await markExisting(run, through: last, sweep: sweep, in: transaction)
+            let (batch, first, last) = try row.decode((Int64.self, Int64.self, Int64.self))
+            // Both ends: the index remembers the rows of the slices before, until a vacuum.
+            let staged: SQL = "run_id = \(run) AND row BETWEEN \(first) AND \(last) AND state = 'staged'"
+            try await markExisting(staged, sweep: sweep, in: transaction)
             let ready = try await transaction.query(
                 """
-                UPDATE factpulse.bulk_rows SET state = 'ready', updated_at = now()
-                 WHERE run_id = \(run) AND row <= \(last) AND state = 'staged'
+                UPDATE factpulse.bulk_rows SET state = 'ready', updated_at = now() WHERE \(staged)
                 RETURNING jsonb_build_object('run', run_id, 'row', row)
                 """
             )
@@ -126,33 +127,40 @@ package struct StartRun: JobHandler {
         }
     }
 
-    private func markExisting(_ run: Int64, through last: Int64, sweep: Int64, in transaction: Transaction) async throws
-    {
+    /// - Parameter staged: SQL that chooses the rows of the slice.
+    private func markExisting(_ staged: SQL, sweep: Int64, in transaction: Transaction) async throws {
+        // What is looked up for each row stands in a subquery of its own, which only an index can answer. A join would be
+        // planned by statistics, and those of rows that were staged a moment ago are missing or wrong.
+        //
         // One SIRET, one client: the oldest, should there be several. Rows of earlier runs count too, for a list may
         // lag behind a create.
         try await transaction.execute(
             """
             UPDATE factpulse.bulk_rows r
                SET state = 'exists', uid = k.uid, updated_at = now()
-              FROM (SELECT DISTINCT ON (siret) siret, uid
-                      FROM (SELECT c.siret, c.uid, c.created_at FROM factpulse.sightings c
-                             WHERE c.sweep_id = \(sweep) AND c.siret IS NOT NULL
-                            UNION ALL
-                            SELECT o.siret, o.uid, o.updated_at FROM factpulse.bulk_rows o
-                             WHERE o.operation = 'create-clients' AND o.state = 'done' AND o.siret IS NOT NULL) known
-                     ORDER BY siret, created_at) k
-             WHERE r.run_id = \(run) AND r.row <= \(last) AND r.state = 'staged' AND r.siret = k.siret
+              FROM (SELECT s.run_id, s.row,
+                           (SELECT known.uid
+                              FROM (SELECT c.uid, c.created_at FROM factpulse.sightings c
+                                     WHERE c.sweep_id = \(sweep) AND c.siret = s.siret
+                                    UNION ALL
+                                    SELECT o.uid, o.updated_at FROM factpulse.bulk_rows o
+                                     WHERE o.operation = 'create-clients' AND o.state = 'done' AND o.siret = s.siret) known
+                             ORDER BY known.created_at LIMIT 1) AS uid
+                      FROM factpulse.bulk_rows s WHERE \(staged)) k
+             WHERE r.run_id = k.run_id AND r.row = k.row AND k.uid IS NOT NULL
             """
         )
         try await transaction.execute(
             """
             UPDATE factpulse.bulk_rows r
-               SET state = 'duplicate', error_code = 'SENT_BY_ANOTHER_RUN', updated_at = now(),
-                   error = 'row ' || o.row || ' of run ' || o.run_id || ' is creating a client with this SIRET'
-              FROM factpulse.bulk_rows o
-             WHERE r.run_id = \(run) AND r.row <= \(last) AND r.state = 'staged' AND o.siret = r.siret
-               AND o.operation = 'create-clients' AND o.state IN ('ready', 'sending', 'uncertain', 'needs_review')
-               AND (o.run_id, o.row) <> (r.run_id, r.row)
+               SET state = 'duplicate', error_code = 'SENT_BY_ANOTHER_RUN', error = k.error, updated_at = now()
+              FROM (SELECT s.run_id, s.row,
+                           (SELECT 'row ' || o.row || ' of run ' || o.run_id || ' is creating a client with this SIRET'
+                              FROM factpulse.bulk_rows o
+                             WHERE o.operation = 'create-clients' AND o.siret = s.siret
+                               AND o.state IN ('ready', 'sending', 'uncertain', 'needs_review')) AS error
+                      FROM factpulse.bulk_rows s WHERE \(staged)) k
+             WHERE r.run_id = k.run_id AND r.row = k.row AND k.error IS NOT NULL
             """
         )
         // Without a SIRET only the name can match, and a name proves nothing: a person decides.
@@ -161,9 +169,11 @@ package struct StartRun: JobHandler {
             UPDATE factpulse.bulk_rows r
                SET state = 'needs_review', candidates = k.uids, error_code = 'SAME_NAME_EXISTS', updated_at = now(),
                    error = 'the row has no SIRET and a client of this name exists; see candidates and decide: bulk-runs resolve'
-              FROM (SELECT c.name_key, array_agg(c.uid ORDER BY c.created_at) AS uids FROM factpulse.sightings c
-                     WHERE c.sweep_id = \(sweep) GROUP BY c.name_key) k
-             WHERE r.run_id = \(run) AND r.row <= \(last) AND r.state = 'staged' AND r.siret IS NULL AND r.name_key = k.name_key
+              FROM (SELECT s.run_id, s.row,
+                           (SELECT array_agg(c.uid ORDER BY c.created_at) FROM factpulse.sightings c
+                             WHERE c.sweep_id = \(sweep) AND c.name_key = s.name_key) AS uids
+                      FROM factpulse.bulk_rows s WHERE \(staged) AND s.siret IS NULL) k
+             WHERE r.run_id = k.run_id AND r.row = k.row AND k.uids IS NOT NULL
             """
         )
     }
