@@ -4,6 +4,7 @@ package enum Migrations {
     package static let all: [(version: Int, name: String, sql: String)] = [
         (1, "job_queue", text(PackageResources._001_job_queue_sql)),
         (2, "bulk_runs", text(PackageResources._002_bulk_runs_sql)),
+        (3, "key_vault", text(PackageResources._003_key_vault_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String {

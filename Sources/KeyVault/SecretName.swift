@@ -1,0 +1,41 @@
+import Foundation
+import Postgres
+
+/// What a secret is for.
+package enum Purpose: String, Sendable, Hashable, Codable, PostgresEncodable, PostgresDecodable {
+    /// The customer's AES-256 key of double encryption mode.
+    case clientKey = "client-key"
+    /// Signs the webhooks of one client.
+    case webhookSecret = "webhook-secret"
+    /// The deployment's own key, which fingerprints are made with.
+    case fingerprintKey = "fingerprint-key"
+}
+
+/// Which secret: what for, whose, and which of them.
+package struct SecretName: Sendable, Hashable {
+    package let purpose: Purpose
+    package let client: UUID
+    /// From 1, never used twice.
+    package let version: Int
+
+    package init(_ purpose: Purpose, of client: UUID, version: Int) {
+        self.purpose = purpose
+        self.client = client
+        self.version = version
+    }
+
+    /// What a sealed text is bound to: it opens only under the very name that it was sealed for, so that a row that was
+    /// swapped, renumbered or taken from another deployment gives an error and not another client's key.
+    func boundData(in deployment: UUID) -> Data {
+        Data("fpk1|\(deployment.lowercased)|\(purpose.rawValue)|\(client.lowercased)|\(version)".utf8)
+    }
+}
+
+extension SecretName: CustomStringConvertible {
+    package var description: String { "\(purpose.rawValue) version \(version) of \(client.lowercased)" }
+}
+
+extension UUID {
+    /// As Postgres writes it.
+    package var lowercased: String { uuidString.lowercased() }
+}
