@@ -107,7 +107,9 @@ let package = Package(
         // Tests
         .target(
             name: "TestSupport",
-            dependencies: ["Migrations", "Postgres", "Sandbox", .product(name: "Logging", package: "swift-log")],
+            dependencies: [
+                "CLibpq", "Migrations", "Postgres", "Sandbox", .product(name: "Logging", package: "swift-log"),
+            ],
             path: "Tests/TestSupport"
         ),
         .testTarget(name: "PostgresTests", dependencies: ["CLibpq", "Migrations", "Postgres", "TestSupport"]),

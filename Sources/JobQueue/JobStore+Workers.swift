@@ -95,20 +95,37 @@ extension JobStore {
         let ended: [Int64]
     }
 
+    /// Gives back the leases of a living worker that it does not know of, with no attempt spent. No claim of that worker
+    /// may be under way, but for one that was given up.
+    /// - Parameter held: The tokens that it knows.
+    /// - Returns: how many were given back.
+    func giveBack(heldBy worker: Int64, except held: [Int64]) async throws -> Int {
+        try await database.query(Self.giveBack(of: worker, except: held)).count
+    }
+
     /// Gives back what a stopping worker still holds, with no attempt spent, and takes it from among the living.
     func deregister(_ worker: Int64) async throws {
-        try await database.execute(
-            """
-            WITH freed AS (
-                DELETE FROM queue.leases WHERE worker_id = \(worker) RETURNING job_id
-            ), back AS (
-                INSERT INTO queue.ready (queue, priority, job_id)
-                SELECT j.queue, j.priority, j.id FROM freed f JOIN queue.jobs j ON j.id = f.job_id
-            )
-            DELETE FROM queue.workers WHERE id = \(worker)
-            """
+        try await database.pipeline([
+            // In a statement of its own, as in the rescue: a claim whose answer was lost may still be under way.
+            "SELECT FROM queue.workers WHERE id = \(worker) FOR UPDATE",
+            Self.giveBack(of: worker, except: []),
+            "DELETE FROM queue.workers WHERE id = \(worker)",
+            "SELECT queue.wake()",
+        ])
+    }
+
+    private static func giveBack(of worker: Int64, except held: [Int64]) -> SQL {
+        """
+        WITH freed AS (
+            DELETE FROM queue.leases l
+             WHERE l.worker_id = \(worker)
+               AND NOT EXISTS (SELECT FROM unnest(\(held)::bigint[]) AS held (token) WHERE held.token = l.token)
+            RETURNING l.job_id
         )
-        try await database.execute("SELECT queue.wake()")
+        INSERT INTO queue.ready (queue, priority, job_id)
+        SELECT j.queue, j.priority, j.id FROM freed f JOIN queue.jobs j ON j.id = f.job_id
+        RETURNING job_id
+        """
     }
 
     /// Finishes batches whose last member ended in a worker that vanished before it could ask.

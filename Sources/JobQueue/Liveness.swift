@@ -18,7 +18,13 @@ final class Liveness: Sendable {
     }
 
     /// - Parameter instant: When the beat that succeeded was *sent*: the database saw it no earlier.
-    func beat(sentAt instant: ContinuousClock.Instant) {
-        lastBeat.withLock { $0 = max($0, instant) }
+    /// - Returns: `false` when it came too late. A worker that was silent for too long stays silent: some of its jobs may
+    ///   have been told so already and have given up.
+    func beat(sentAt instant: ContinuousClock.Instant) -> Bool {
+        lastBeat.withLock { last in
+            guard ContinuousClock.now - last < limit else { return false }
+            last = max(last, instant)
+            return true
+        }
     }
 }

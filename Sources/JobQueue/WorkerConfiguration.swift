@@ -14,6 +14,9 @@ package struct WorkerConfiguration: Sendable {
     package var pollInterval: Duration = .seconds(1)
     /// How often it looks for dead workers. Default: 2.5 seconds.
     package var rescueInterval: Duration = .milliseconds(2_500)
+    /// How often it looks for leases of its own that it does not know of, beside after each claim that failed. Default:
+    /// 30 seconds.
+    package var auditInterval: Duration = .seconds(30)
     /// How long a stopping worker lets its jobs run on before it cancels them and gives them back. Default: 45 seconds.
     package var shutdownGrace: Duration = .seconds(45)
     /// Stop when nothing is ready, running, or due soon, instead of waiting for more.

@@ -24,6 +24,7 @@ struct WorkerSession: Sendable {
     let logger: Logger
     let liveness: Liveness
     let slots: Slots
+    let held = HeldLeases()
     let completions = CompletionBuffer()
 
     /// Enters the worker among the living. The beat counts from before the row was written.
@@ -98,8 +99,7 @@ struct WorkerSession: Sendable {
         while !Task.isCancelled {
             let sent = ContinuousClock.now
             do {
-                guard try await JobStore.beat(id, on: heartbeats) else { throw Lost() }
-                liveness.beat(sentAt: sent)
+                guard try await JobStore.beat(id, on: heartbeats), liveness.beat(sentAt: sent) else { throw Lost() }
                 try await Task.sleep(for: configuration.heartbeat)
             } catch let error as PostgresError {
                 logger.warning("A heartbeat failed", metadata: ["error": "\(error)"])
@@ -116,6 +116,8 @@ struct WorkerSession: Sendable {
             // Jittered, so that a fleet started at once does not ask at once.
             try await Task.sleep(for: configuration.rescueInterval * Double.random(in: 0.8...1.2))
             rounds += 1
+            // Wakes the claim loop for its audit of leases, though all slots may be taken for a long time.
+            slots.nudge()
             do {
                 let rescue = try await JobStore.rescue(silentFor: configuration.deadAfter, on: heartbeats)
                 if !rescue.workers.isEmpty { report(rescue) }
@@ -168,6 +170,7 @@ struct WorkerSession: Sendable {
                     metadata: ["job.id": "\(item.job.id)"]
                 )
             }
+            held.remove(accepted.map(\.job) + stale.map(\.job))
             if accepted.contains(where: \.comesBack) { wake.promote.ring() }
             slots.nudge()
         }

@@ -3,8 +3,8 @@ import Foundation
 import Synchronization
 
 /// A TCP relay in front of the tests' server, which can fail as networks do.
-final class Proxy: Sendable {
-    enum Mode: Sendable, Equatable {
+package final class Proxy: Sendable {
+    package enum Mode: Sendable, Equatable {
         case relay
         /// Takes bytes and passes nothing on, as a path whose far end has vanished.
         case swallow
@@ -12,21 +12,21 @@ final class Proxy: Sendable {
         case cutAnswer(to: String)
     }
 
-    let port: UInt16
+    package let port: UInt16
     private let listener: Int32
     private let target: [String: String]
     private let mode = Mutex(Mode.relay)
     private let open = Mutex<[Int32]>([])
 
     /// - Parameter url: Of the server behind.
-    init(to url: String) throws {
+    package init(to url: String) throws {
         target = try Proxy.parse(url)
         (listener, port) = try Proxy.listen()
         Thread.detachNewThread { [self] in accept() }
     }
 
     /// The server's URL, through the proxy.
-    var url: String {
+    package var url: String {
         var components = URLComponents()
         components.scheme = "postgresql"
         components.host = "127.0.0.1"
@@ -38,16 +38,16 @@ final class Proxy: Sendable {
         return components.string ?? ""
     }
 
-    func set(_ mode: Mode) {
+    package func set(_ mode: Mode) {
         self.mode.withLock { $0 = mode }
     }
 
-    func close() {
+    package func close() {
         shutdown(listener, Int32(SHUT_RDWR))
         for socket in open.withLock(\.self) { shutdown(socket, Int32(SHUT_RDWR)) }
     }
 
-    static func listen() throws -> (socket: Int32, port: UInt16) {
+    package static func listen() throws -> (socket: Int32, port: UInt16) {
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
