@@ -42,7 +42,9 @@ struct RunCommand: AsyncParsableCommand {
         let logger = settings.makeLogger(standard: .info)
         // Everything that can be wrong for good is found before the first wait.
         let api = try settings.factPulse()
-        let postgres = try settings.postgres()
+        var postgres = try settings.postgres()
+        // What a stopped process has locked is free by the time that others may have its jobs.
+        postgres.idleInTransactionTimeout = WorkerConfiguration().selfFenceAfter
         let database = Database(postgres, logger: logger)
         try await Self.waitForSchema(database, logger)
         if settings.dashboard != nil {

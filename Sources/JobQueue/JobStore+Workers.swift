@@ -22,34 +22,46 @@ extension JobStore {
         ) == 1
     }
 
-    /// Takes the jobs of workers that have not beaten for `silence` and gives them back, at the head of their priority
-    /// by age. The attempt counts, and the crash: too many quarantine the job. Any worker may do this; two at once
-    /// share the dead between them.
-    /// - Returns: the names of the workers declared dead, how many jobs were taken, and which of them ended.
-    static func rescue(silentFor silence: Duration, on database: Database) async throws -> Rescue {
-        let dead: SQL = "SELECT id FROM queue.workers WHERE beat_at < now() - \(silence)::interval"
-        guard try await !database.query(dead).isEmpty else { return Rescue(workers: [], jobs: 0, ended: []) }
-        let (rescue, batches) = try await database.transaction { transaction in
-            // In a statement of its own: what follows must see the leases of every claim that came before the lock.
-            // A claim after it waits, and then finds no worker.
-            let ids = try await transaction.query("\(dead) ORDER BY id LIMIT 8 FOR UPDATE SKIP LOCKED")
-                .map { try $0.decode(at: 0, as: Int64.self) }
-            return try await bury(ids, in: transaction)
-        }
-        if !batches.isEmpty {
-            try await database.execute("SELECT queue.finish_batches(\(batches)::bigint[])")
-        }
-        return rescue
+    /// Workers that have not beaten for `silence`.
+    static func silentWorkers(for silence: Duration, on database: Database) async throws -> [Int64] {
+        try await database.query(
+            "SELECT id FROM queue.workers WHERE beat_at < now() - \(silence)::interval ORDER BY id"
+        ).map { try $0.decode(at: 0, as: Int64.self) }
     }
 
-    private static func bury(_ dead: [Int64], in transaction: Transaction) async throws -> (Rescue, batches: [Int64]) {
+    /// Takes the jobs of a worker that has not beaten for `silence` and gives them back, at the head of their priority
+    /// by age. The attempt counts, and the crash: too many quarantine the job. Any worker may do this.
+    ///
+    /// Waits for nobody. A job that is in the middle of a write is left for the next time: a stopped process can hold its
+    /// transaction open, and its lease with it, until the server ends that.
+    /// - Returns: `nil` when the worker beats again, or another rescues it.
+    static func rescue(_ worker: Int64, silentFor silence: Duration, on database: Database) async throws -> Rescue? {
+        let found = try await database.transaction { transaction in
+            // In a statement of its own: what follows must see the leases of every claim that came before the lock.
+            // A claim after it waits, and then finds no worker; where the row had to stay, its leases are found next time.
+            let dead = try await transaction.query(
+                """
+                SELECT name FROM queue.workers
+                 WHERE id = \(worker) AND beat_at < now() - \(silence)::interval FOR UPDATE SKIP LOCKED
+                """
+            )
+            guard let name = try dead.first?.decode(at: 0, as: String.self) else { return Rescue?.none }
+            return try await bury(worker, name, in: transaction)
+        }
+        if let batches = found?.batches, !batches.isEmpty {
+            try await database.execute("SELECT queue.finish_batches(\(batches)::bigint[])")
+        }
+        return found
+    }
+
+    private static func bury(_ worker: Int64, _ name: String, in transaction: Transaction) async throws -> Rescue {
         let rows = try await transaction.query(
             """
-            WITH dead AS MATERIALIZED (
-                SELECT id, name FROM queue.workers WHERE id = ANY (\(dead)::bigint[])
+            WITH held AS MATERIALIZED (
+                SELECT job_id FROM queue.leases WHERE worker_id = \(worker) FOR UPDATE SKIP LOCKED
             ), freed AS (
-                DELETE FROM queue.leases l USING dead WHERE l.worker_id = dead.id
-                RETURNING l.job_id, l.token, l.started_at, dead.name
+                DELETE FROM queue.leases l USING held WHERE l.job_id = held.job_id
+                RETURNING l.job_id, l.token, l.started_at
             ), judged AS (
                 UPDATE queue.jobs j
                    SET crashes = j.crashes + 1,
@@ -57,15 +69,15 @@ extension JobStore {
                        state = CASE WHEN j.crashes + 1 >= coalesce(k.max_crashes, 3) THEN 'quarantined'
                                     WHEN j.attempt + 1 >= j.max_attempts THEN 'failed' ELSE 'pending' END,
                        ended_at = CASE WHEN j.crashes + 1 >= coalesce(k.max_crashes, 3) OR j.attempt + 1 >= j.max_attempts THEN now() END,
-                       error = 'the worker ' || f.name || ' vanished while it ran this job'
+                       error = 'the worker ' || \(name)::text || ' vanished while it ran this job'
                   FROM freed f
                   JOIN queue.jobs o ON o.id = f.job_id
                   LEFT JOIN queue.kinds k ON k.kind = o.kind
                  WHERE j.id = f.job_id
-                RETURNING j.id, j.state, j.queue, j.priority, j.attempt, j.error, j.batch_id, f.token, f.name, f.started_at
+                RETURNING j.id, j.state, j.queue, j.priority, j.attempt, j.error, j.batch_id, f.token, f.started_at
             ), told AS (
                 INSERT INTO queue.attempts (job_id, attempt, token, worker, outcome, error, started_at)
-                SELECT id, attempt, token, name, 'crashed', error, started_at FROM judged
+                SELECT id, attempt, token, \(name), 'crashed', error, started_at FROM judged
             ), back AS (
                 INSERT INTO queue.ready (queue, priority, job_id) SELECT queue, priority, id FROM judged WHERE state = 'pending'
             ), unkeyed AS (
@@ -74,25 +86,28 @@ extension JobStore {
                 DELETE FROM queue.batch_members m USING judged
                  WHERE m.batch_id = judged.batch_id AND m.job_id = judged.id AND judged.state <> 'pending'
             ), buried AS (
-                DELETE FROM queue.workers w USING dead WHERE w.id = dead.id
+                DELETE FROM queue.workers
+                 WHERE id = \(worker)
+                   AND NOT EXISTS (SELECT FROM queue.leases WHERE worker_id = \(worker) AND job_id NOT IN (SELECT job_id FROM held))
             )
-            SELECT (SELECT array_agg(name) FROM dead),
-                   (SELECT count(*) FROM judged),
+            SELECT (SELECT count(*) FROM judged),
                    (SELECT array_agg(id) FROM judged WHERE state <> 'pending'),
                    (SELECT array_agg(DISTINCT batch_id) FROM judged WHERE state <> 'pending' AND batch_id IS NOT NULL)
             """
         )
-        let (workers, jobs, ended, batches) = try rows[0].decode(
-            ([String]?.self, Int.self, [Int64]?.self, [Int64]?.self)
-        )
-        return (Rescue(workers: workers ?? [], jobs: jobs, ended: ended ?? []), batches ?? [])
+        let (jobs, ended, batches) = try rows[0].decode((Int.self, [Int64]?.self, [Int64]?.self))
+        return Rescue(worker: name, jobs: jobs, ended: ended ?? [], batches: batches ?? [])
     }
 
     struct Rescue: Sendable {
-        let workers: [String]
+        /// The name of the worker that vanished.
+        let worker: String
+        /// How many were taken from it.
         let jobs: Int
         /// Jobs that were not given back: quarantined, or out of attempts.
         let ended: [Int64]
+        /// Whose members those were.
+        fileprivate let batches: [Int64]
     }
 
     /// Gives back the leases of a living worker that it does not know of, with no attempt spent. No claim of that worker

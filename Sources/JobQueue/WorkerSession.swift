@@ -119,8 +119,9 @@ struct WorkerSession: Sendable {
             // Wakes the claim loop for its audit of leases, though all slots may be taken for a long time.
             slots.nudge()
             do {
-                let rescue = try await JobStore.rescue(silentFor: configuration.deadAfter, on: heartbeats)
-                if !rescue.workers.isEmpty { report(rescue) }
+                for worker in try await JobStore.silentWorkers(for: configuration.deadAfter, on: heartbeats) {
+                    await rescue(worker)
+                }
                 if rounds % 4 == 0 { try await JobStore.sweepBatches(on: heartbeats) }
             } catch let error as PostgresError where error.isTransient {
                 logger.warning("Could not look for dead workers", metadata: ["error": "\(error)"])
@@ -128,10 +129,21 @@ struct WorkerSession: Sendable {
         }
     }
 
+    /// One that cannot be rescued must not hold up the others, so this does not throw.
+    private func rescue(_ worker: Int64) async {
+        do {
+            let silence = configuration.deadAfter
+            guard let rescue = try await JobStore.rescue(worker, silentFor: silence, on: heartbeats) else { return }
+            if rescue.jobs > 0 { report(rescue) }
+        } catch {
+            logger.warning("Could not rescue the jobs of a worker that vanished", metadata: ["error": "\(error)"])
+        }
+    }
+
     private func report(_ rescue: JobStore.Rescue) {
         logger.warning(
-            "Took over from workers that vanished",
-            metadata: ["workers": "\(rescue.workers.joined(separator: " "))", "jobs": "\(rescue.jobs)"]
+            "Took over from a worker that vanished",
+            metadata: ["worker": "\(rescue.worker)", "jobs": "\(rescue.jobs)"]
         )
         if !rescue.ended.isEmpty {
             logger.error(

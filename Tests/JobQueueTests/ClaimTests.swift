@@ -62,7 +62,7 @@ struct ClaimTests {
         try await queue.enqueue()
         let worker = try await queue.register()
         try await queue.silence(worker)
-        _ = try await JobStore.rescue(silentFor: .seconds(15), on: queue.database)
+        try await queue.rescue()
         #expect(try await queue.claim(1, for: worker).isEmpty)
         #expect(try await queue.count("queue.ready") == 1)
         #expect(try await JobStore.beat(worker, on: queue.database) == false)

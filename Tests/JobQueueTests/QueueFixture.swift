@@ -47,6 +47,16 @@ struct QueueFixture {
         try await database.query("SELECT count(*) FROM \(table)")[0].decode(at: 0, as: Int.self)
     }
 
+    /// Rescues from every worker that is silent.
+    @discardableResult
+    func rescue() async throws -> [JobStore.Rescue] {
+        var rescues: [JobStore.Rescue] = []
+        for worker in try await JobStore.silentWorkers(for: .seconds(15), on: database) {
+            rescues += [try await JobStore.rescue(worker, silentFor: .seconds(15), on: database)].compactMap(\.self)
+        }
+        return rescues
+    }
+
     /// Lets a worker look as if it had not beaten for a minute.
     func silence(_ worker: Int64) async throws {
         try await database.execute(

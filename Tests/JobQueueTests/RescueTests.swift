@@ -11,7 +11,7 @@ struct RescueTests {
         let worker = try await queue.register("crashing:1")
         #expect(try await queue.claim(10, for: worker).isEmpty == false)
         try await queue.silence(worker)
-        return try await JobStore.rescue(silentFor: .seconds(15), on: queue.database)
+        return try #require(try await queue.rescue().first)
     }
 
     @Test func `the jobs of a vanished worker are ready again at their priority, and the attempt counts`() async throws
@@ -19,7 +19,7 @@ struct RescueTests {
         let queue = try await QueueFixture()
         let id = try await queue.enqueue(priority: 7)
         let rescue = try await crash(queue)
-        #expect(rescue.workers == ["crashing:1"])
+        #expect(rescue.worker == "crashing:1")
         #expect(rescue.jobs == 1)
         let found = try #require(try await queue.store.job(id))
         #expect(found.state == "ready")
@@ -47,9 +47,31 @@ struct RescueTests {
         try await queue.enqueue()
         let worker = try await queue.register()
         _ = try await queue.claim(1, for: worker)
-        let rescue = try await JobStore.rescue(silentFor: .seconds(15), on: queue.database)
-        #expect(rescue.workers.isEmpty)
+        #expect(try await queue.rescue().isEmpty)
         #expect(try await queue.count("queue.leases") == 1)
+    }
+
+    @Test func `a worker that was stopped within a transaction holds up the rescue of nothing else`() async throws {
+        let queue = try await QueueFixture()
+        let stopped = try await queue.register("stopped:1")
+        let dead = try await queue.register("dead:1")
+        for _ in 0..<3 { try await queue.enqueue() }
+        let locked = try #require(try await queue.claim(1, for: stopped).first)
+        let other = try #require(try await queue.claim(1, for: stopped).first)
+        let theirs = try #require(try await queue.claim(1, for: dead).first)
+        try await queue.silence(stopped)
+        try await queue.silence(dead)
+        try await queue.database.transaction { transaction in
+            try await transaction.execute("SELECT queue.fence(\(locked.id), \(locked.token))")
+            let rescues = try await queue.rescue()
+            #expect(rescues.map(\.jobs) == [1, 1])
+            #expect(try await queue.state(of: other.id) == "ready")
+            #expect(try await queue.state(of: theirs.id) == "ready")
+            #expect(try await queue.state(of: locked.id) == "running")
+        }
+        #expect(try await queue.rescue().map(\.jobs) == [1])
+        #expect(try await queue.state(of: locked.id) == "ready")
+        #expect(try await queue.count("queue.workers") == 0)
     }
 
     @Test func `claims racing the rescue of their own worker leave no lease without an owner`() async throws {
@@ -67,12 +89,12 @@ struct RescueTests {
                 group.addTask { _ = try await queue.claim(5, for: worker) }
                 group.addTask {
                     try await queue.silence(worker)
-                    _ = try await JobStore.rescue(silentFor: .seconds(15), on: queue.database)
+                    try await queue.rescue()
                 }
             }
             try await group.waitForAll()
         }
-        _ = try await JobStore.rescue(silentFor: .seconds(15), on: queue.database)
+        try await queue.rescue()
         #expect(
             try await queue.count(
                 "queue.leases l WHERE NOT EXISTS (SELECT FROM queue.workers w WHERE w.id = l.worker_id)"
