@@ -54,8 +54,12 @@ struct Transport: Sendable {
         await withTaskGroup(of: Exchange?.self) { group in
             group.addTask { await send(request, timeout: timeout, Departure(check: check)) }
             group.addTask {
-                // Cancelled as soon as there is a result; then it is not a timeout.
-                try? await Task.sleep(for: timeout)
+                let deadline = ContinuousClock.now + timeout
+                // In short steps: a sleep that is cancelled keeps its memory until its time would have been over.
+                while !Task.isCancelled, ContinuousClock.now < deadline {
+                    // Cancelled as soon as there is a result; then it is not a timeout.
+                    try? await Task.sleep(for: min(.seconds(1), deadline - .now))
+                }
                 return nil
             }
             var isLate = false
