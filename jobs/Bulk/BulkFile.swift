@@ -33,6 +33,8 @@ package actor BulkFile {
     private let operation: BulkOperation
     private nonisolated let thread = FileThread()
     private var cursor: RowCursor?
+    /// `nil` before the first check.
+    private var taken: RowKeys.Taken?
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
@@ -57,8 +59,18 @@ package actor BulkFile {
     /// Judges every row.
     /// - Parameter progress: Told now and then how much of the file was read, 0 to 1.
     package func check(progress: @Sendable (_ rows: Int, _ part: Double) -> Void) throws -> FileReport {
-        var report = FileReport()
+        let (report, taken) = try firstCheck(progress)
+        self.taken = taken
+        return taken.isEmpty ? report : try judge(file.rows(taken: taken), progress)
+    }
+
+    private func firstCheck(_ progress: (Int, Double) -> Void) throws -> (FileReport, RowKeys.Taken) {
         let cursor = try file.rows()
+        return (try judge(cursor, progress), try cursor.namesTaken())
+    }
+
+    private func judge(_ cursor: RowCursor, _ progress: (Int, Double) -> Void) throws -> FileReport {
+        var report = FileReport()
         while try cursor.next() {
             if !cursor.issues.isEmpty, report.issues.count < FileReport.issueLimit {
                 report.issues += cursor.issues.prefix(FileReport.issueLimit - report.issues.count)
@@ -80,7 +92,9 @@ package actor BulkFile {
         if let open = self.cursor {
             cursor = open
         } else {
-            cursor = try file.rows()
+            // Whether a row repeats another may be known at the end of the file only.
+            if taken == nil { _ = try check { _, _ in } }
+            cursor = try file.rows(taken: taken ?? [:])
             self.cursor = cursor
         }
         var rows: [FileRow] = []

@@ -7,13 +7,21 @@ struct DuplicateTable {
 
     /// - Returns: The line under which this hash was noted first, or `nil` when `line` is the first.
     mutating func firstLine(of hash: UInt64, at line: Int) -> Int? {
-        // 0 marks a free slot.
-        let key = hash == 0 ? 1 : hash
+        let key = Self.key(hash)
         let number = UInt32(clamping: line)
         // Shards grow one after the other, so that the old and the new table are never both whole in memory.
         guard let first = shards[Int(key & 63)].firstLine(of: key, at: number) else { return nil }
         return Int(first)
     }
+
+    /// Whether this hash was noted.
+    func contains(_ hash: UInt64) -> Bool {
+        let key = Self.key(hash)
+        return shards[Int(key & 63)].contains(key)
+    }
+
+    /// 0 marks a free slot.
+    private static func key(_ hash: UInt64) -> UInt64 { hash == 0 ? 1 : hash }
 
     private struct Shard {
         private var keys: [UInt64] = []
@@ -29,6 +37,8 @@ struct DuplicateTable {
             count += 1
             return nil
         }
+
+        func contains(_ key: UInt64) -> Bool { !keys.isEmpty && keys[slot(of: key)] == key }
 
         /// Where `key` is, or the free slot where it belongs.
         private func slot(of key: UInt64) -> Int {

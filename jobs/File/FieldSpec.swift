@@ -60,7 +60,8 @@ package struct RowSchema: Sendable {
     }
 
     package let fields: [FieldSpec]
-    /// In order: the first key whose field has a value decides for the row.
+    /// In order: the first key whose field has a value decides for the row. A row for which a later one decides is also
+    /// a duplicate of those that carry its value beside an earlier key: a name alone of the same name with a SIRET.
     package let keys: [Key]
 
     package init(fields: [FieldSpec], keys: [Key]) {

@@ -38,14 +38,15 @@ package enum IssueCode: String, Sendable, Hashable, CaseIterable, Comparable {
             siretCure
         case .duplicateSiret: "An earlier row has the same SIRET: keep one of them."
         case .duplicateName:
-            "An earlier row has the same name and neither has a SIRET: add SIRETs, or say --allow-same-name."
+            "Another row has the same name, and this one has no SIRET: remove it, or add its SIRET; "
+                + "if it is another client, say --allow-same-name."
         }
     }
 
     private var siretCure: String {
         switch self {
         case .siretScientific:
-            "Excel rounded this SIRET and its digits are lost: format the column as Text and export the original again."
+            "Excel rounded this SIRET and its digits are lost: export the original again, with this column as Text."
         case .siretLeadingZero: "The SIRET lost its leading zero: write it with 14 digits, or say --fix."
         case .siretIsSiren:
             "This is a SIREN (9 digits), which names a company: write the SIRET (14 digits) of the establishment."

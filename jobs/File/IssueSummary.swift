@@ -27,8 +27,9 @@ package struct IssueSummary: Sendable {
     package var cure: String? {
         let rounded = count(of: .siretScientific)
         guard rounded >= 2, rounded * 2 >= siretCells else { return nil }
-        return "Excel rounded \(rounded) of \(siretCells) SIRETs to the form 1,23E+13 and their digits are lost: "
-            + "format the column as Text in the original workbook and export the file again."
+        return "Excel rounded \(rounded) of \(siretCells) SIRETs to the form 1,23E+13, and their digits are lost: "
+            + "export the original again with that column as Text, and open CSV files in Excel with Data > From Text/CSV, "
+            + "for a double click rounds them."
     }
 
     package mutating func add(_ issue: RowIssue) {

@@ -19,10 +19,8 @@ package final class RowCursor {
     /// The physical line on which the row begins, from 1.
     package var line: Int { records.line }
     package private(set) var verdict: RowVerdict = .valid
-    /// Everything that is wrong with the row. For a duplicate, the one issue that names the earlier line.
+    /// Everything that is wrong with the row. For a duplicate, the one issue that names the other line.
     package private(set) var issues: [RowIssue] = []
-    /// The line of the earlier row that this one repeats.
-    package private(set) var duplicateOf: Int?
 
     private let file: RowFile
     private let ownPlaces: [Int]
@@ -30,15 +28,14 @@ package final class RowCursor {
     private var keys: RowKeys
     private var values: [FieldValue]
 
-    convenience init(_ file: RowFile) throws(FileError) {
-        try self.init(file, chunk: 1 << 16)
-    }
-
-    init(_ file: RowFile, chunk: Int) throws(FileError) {
+    /// - Parameters:
+    ///   - taken: ``namesTaken()`` of an earlier pass over the same file.
+    ///   - chunk: As ``TextSource`` takes it.
+    init(_ file: RowFile, taken: RowKeys.Taken = [:], chunk: Int = 1 << 16) throws(FileError) {
         self.file = file
         self.ownPlaces = file.mapping.ownPlaces
         self.records = try file.records(chunk: chunk)
-        self.keys = RowKeys(file.schema, options: file.options)
+        self.keys = RowKeys(file.schema, options: file.options, taken: taken)
         self.values = Array(repeating: FieldValue(), count: file.schema.fields.count)
         _ = try records.next()  // the header
     }
@@ -85,6 +82,20 @@ package final class RowCursor {
 }
 
 extension RowCursor {
+    /// To be asked at the end of the file: which rows without SIRET carry a name that another row, above or below, carries
+    /// beside a SIRET. Most likely they are one client. Reads the file once more where that can be.
+    func namesTaken() throws(FileError) -> RowKeys.Taken {
+        var taken: RowKeys.Taken = [:]
+        guard keys.areMixed else { return taken }
+        let again = try RowCursor(file)
+        // Its own claims are of no use, and would need as much memory again.
+        again.keys = RowKeys(RowSchema(fields: file.schema.fields, keys: []), options: file.options)
+        while try again.next() {
+            if again.verdict == .valid { keys.note(again.values, line: again.line, into: &taken) }
+        }
+        return taken
+    }
+
     private var isBlank: Bool {
         ownPlaces.allSatisfy { records.isBlank($0) } && !hasExtraCells
     }
@@ -96,17 +107,15 @@ extension RowCursor {
 
     private func judge() {
         number += 1
-        duplicateOf = nil
         if !issues.isEmpty { issues.removeAll() }
         if hasExtraCells { note(.tooManyCells) }
         if records.hasStrayQuote { note(.strayQuote) }
         for index in values.indices { checkField(index) }
         verdict = issues.isEmpty ? .valid : .rejected
         // Only a good row may claim its SIRET: its twin must not be refused in favour of a row that is never sent.
-        if verdict == .valid, let earlier = keys.claim(values, line: line) {
-            duplicateOf = earlier.firstLine
+        if verdict == .valid, let other = keys.claim(values, line: line) {
             verdict = .duplicate
-            note(earlier.code, field: earlier.field, "First on line \(earlier.firstLine).")
+            note(other.code, field: other.field, "See line \(other.otherLine).")
         }
         counts[verdict, default: 0] += 1
         for issue in issues { summary.add(issue) }

@@ -65,8 +65,9 @@ package struct RowFile: Sendable {
     }
 
     /// A cursor before the first row.
-    package func rows() throws(FileError) -> RowCursor {
-        try RowCursor(self)
+    /// - Parameter taken: ``RowCursor/namesTaken()`` of an earlier one.
+    func rows(taken: RowKeys.Taken = [:]) throws(FileError) -> RowCursor {
+        try RowCursor(self, taken: taken)
     }
 
     /// The records of the file, from behind the `sep=` line.

@@ -1,38 +1,65 @@
+import Foundation
+
 /// Finds rows that repeat an earlier one.
 struct RowKeys {
+    /// Values of a lesser key, such as a name, that also stand in a row which a greater key, such as a SIRET, decides for;
+    /// and the line of that row. Values are known by their hash.
+    typealias Taken = [UInt64: Int]
+
     private let keys: [(key: RowSchema.Key, field: Int)]
     private var table = DuplicateTable()
     private var folded: [UInt8] = []
+    private let taken: Taken
+    /// The greatest and the least key that decided for a row.
+    private var decided: (first: Int, last: Int)?
 
-    init(_ schema: RowSchema, options: FileOptions) {
+    /// - Parameter taken: What ``note(_:line:into:)`` found out, so that it does not matter which row comes first.
+    init(_ schema: RowSchema, options: FileOptions, taken: Taken = [:]) {
+        self.taken = taken
         self.keys = schema.keys.filter { !($0.isOptional && options.allowSameName) }.compactMap { key in
             schema.fields.firstIndex { $0.name == key.field }.map { (key, $0) }
         }
     }
 
+    /// Some rows were told apart by one key and some by another: ``note(_:line:into:)`` may find something.
+    var areMixed: Bool { decided.map { $0.first != $0.last } ?? false }
+
     /// Claims the row's key for `line`.
-    /// - Returns: The earlier line that holds the same key, and what to call it; `nil` when there is none.
-    mutating func claim(_ values: [FieldValue], line: Int) -> (code: IssueCode, field: Int, firstLine: Int)? {
-        for (order, (key, field)) in keys.enumerated() where !values[field].bytes.isEmpty {
-            var hasher = Hasher()
-            hasher.combine(order)
-            if key.isFolded {
-                fold(values[field].bytes)
-                folded.withUnsafeBytes { hasher.combine(bytes: $0) }
-            } else {
-                values[field].bytes.withUnsafeBytes { hasher.combine(bytes: $0) }
-            }
-            let hash = UInt64(bitPattern: Int64(hasher.finalize()))
-            return table.firstLine(of: hash, at: line).map { (key.code, field, $0) }
-        }
-        return nil
+    /// - Returns: The other line that holds the same key, and what to call it; `nil` when there is none.
+    mutating func claim(_ values: [FieldValue], line: Int) -> (code: IssueCode, field: Int, otherLine: Int)? {
+        guard let order = keys.firstIndex(where: { !values[$0.field].bytes.isEmpty }) else { return nil }
+        decided = (min(order, decided?.first ?? order), max(order, decided?.last ?? order))
+        let (key, field) = keys[order]
+        let hash = hash(values[field].bytes, order)
+        return (taken[hash] ?? table.firstLine(of: hash, at: line)).map { (key.code, field, $0) }
     }
 
-    /// Lower case, one plain space for each run of white space.
+    /// Notes the row's lesser keys where other rows claimed them as their greatest.
+    mutating func note(_ values: [FieldValue], line: Int, into taken: inout Taken) {
+        guard let order = keys.firstIndex(where: { !values[$0.field].bytes.isEmpty }) else { return }
+        for lesser in keys.indices where lesser > order && !values[keys[lesser].field].bytes.isEmpty {
+            let hash = hash(values[keys[lesser].field].bytes, lesser)
+            if table.contains(hash), taken[hash] == nil { taken[hash] = line }
+        }
+    }
+
+    private mutating func hash(_ value: [UInt8], _ order: Int) -> UInt64 {
+        var hasher = Hasher()
+        hasher.combine(order)
+        if keys[order].key.isFolded {
+            fold(value)
+            folded.withUnsafeBytes { hasher.combine(bytes: $0) }
+        } else {
+            value.withUnsafeBytes { hasher.combine(bytes: $0) }
+        }
+        return UInt64(bitPattern: Int64(hasher.finalize()))
+    }
+
+    /// Composed, in lower case, with one plain space for each run of white space: as ``NameKey`` compares names.
     private mutating func fold(_ text: [UInt8]) {
         folded.removeAll(keepingCapacity: true)
         let isASCII = text.allSatisfy { $0 < 0x80 }
-        let source = isASCII ? text : Array(String(decoding: text, as: UTF8.self).lowercased().utf8)
+        let source = isASCII ? text : Array(Self.fold(String(decoding: text, as: UTF8.self)).utf8)
         var index = 0
         while index < source.count {
             if let length = CellText.spaceLength(source.span, at: index) {
@@ -45,5 +72,9 @@ struct RowKeys {
                 index += 1
             }
         }
+    }
+
+    private static func fold(_ text: String) -> String {
+        text.precomposedStringWithCanonicalMapping.lowercased()
     }
 }

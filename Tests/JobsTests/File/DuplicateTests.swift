@@ -7,7 +7,7 @@ struct DuplicateTests {
         let rows = try readRows("name;siret\nA;73282932000074\nB;12345678200010\nC;732 829 320 00074\n")
         #expect(rows.map(\.verdict) == [.valid, .valid, .duplicate])
         #expect(rows[2].codes == [.duplicateSiret])
-        #expect(rows[2].issues[0].message.contains("line 2."))
+        #expect(rows[2].issues[0].message.hasSuffix("See line 2."))
     }
 
     @Test func `the same name without SIRET is a duplicate, spaces and case apart`() throws {
@@ -17,6 +17,33 @@ struct DuplicateTests {
         #expect(rows[4].issues.map(\.line) == [6])
         let allowed = try readRows(text, FileOptions(allowSameName: true))
         #expect(allowed.map(\.verdict) == Array(repeating: .valid, count: 5))
+    }
+
+    @Test func `a name without SIRET repeats the same name with one, above or below it`() async throws {
+        let text = "name;siret\nA;\nB;73282932000074\n b ;\na;12345678200010\nC;\n;50123456100014\nD;bad\nD;\n"
+        let scratch = try Scratch()
+        let path = try scratch.write(Array(text.utf8))
+        let file = try await BulkFile.open(path: path, operation: .createClients, options: FileOptions())
+        // Not checked before: it must not matter.
+        let rows = try await file.next(100)
+        #expect(
+            rows.map(\.state) == [
+                .duplicate, .staged, .duplicate, .staged, .staged, .rejected, .rejected, .staged,
+            ]
+        )
+        #expect(rows[0].error?.hasSuffix("See line 5.") == true)
+        #expect(rows[2].error?.hasSuffix("See line 3.") == true)
+        let report = try await file.check { _, _ in }
+        #expect(report.counts[.duplicate] == 2 && report.counts[.rejected] == 2 && report.counts[.staged] == 4)
+        #expect(report.summary.count(of: .duplicateName) == 2)
+        let options = FileOptions(allowSameName: true)
+        let allowed = try await BulkFile.open(path: path, operation: .createClients, options: options)
+        #expect(try await allowed.check { _, _ in }.counts[.duplicate] == 0)
+    }
+
+    @Test func `names are the same however their accents are encoded`() throws {
+        let rows = try readRows("name;siret\nÉcole;\nE\u{301}cole;\n")
+        #expect(rows.map(\.verdict) == [.valid, .duplicate])
     }
 
     @Test func `one name may have several SIRETs`() throws {
@@ -32,7 +59,7 @@ struct DuplicateTests {
     @Test func `a bad row claims nothing`() throws {
         let rows = try readRows("name;siret\n;73282932000074\nB;73282932000074\nC;73282932000074\n")
         #expect(rows.map(\.verdict) == [.rejected, .valid, .duplicate])
-        #expect(rows[2].issues[0].message.contains("line 3."))
+        #expect(rows[2].issues[0].message.hasSuffix("See line 3."))
     }
 
     @Test func `counts add up to the rows`() throws {
