@@ -94,6 +94,8 @@ package struct StartRun: JobHandler {
     /// - Returns: whether there were any.
     private func releaseSlice(_ run: Int64, sweep: Int64, _ context: JobContext) async throws -> Bool {
         try await context.transaction { transaction in
+            // Runs that start together see each other's rows: one slice at a time.
+            try await transaction.execute("SELECT pg_advisory_xact_lock(hashtextextended('factpulse.bulk_rows', 0))")
             let rows = try await transaction.query(
                 """
                 SELECT b.batch_id, min(s.row), max(s.row)
@@ -163,7 +165,12 @@ package struct StartRun: JobHandler {
              WHERE r.run_id = k.run_id AND r.row = k.row AND k.error IS NOT NULL
             """
         )
-        // Without a SIRET only the name can match, and a name proves nothing: a person decides.
+        try await markSameNames(staged, sweep: sweep, in: transaction)
+    }
+
+    /// Without a SIRET only the name can match, and a name proves nothing: a person decides. Not about the names of this
+    /// same run, which the check of the file has judged.
+    private func markSameNames(_ staged: SQL, sweep: Int64, in transaction: Transaction) async throws {
         try await transaction.execute(
             """
             UPDATE factpulse.bulk_rows r
@@ -171,9 +178,26 @@ package struct StartRun: JobHandler {
                    error = 'the row has no SIRET and a client of this name exists; see candidates and decide: bulk-runs resolve'
               FROM (SELECT s.run_id, s.row,
                            (SELECT array_agg(c.uid ORDER BY c.created_at) FROM factpulse.sightings c
-                             WHERE c.sweep_id = \(sweep) AND c.name_key = s.name_key) AS uids
+                             WHERE c.sweep_id = \(sweep) AND c.name_key = s.name_key
+                               AND NOT EXISTS (SELECT FROM factpulse.bulk_rows o
+                                                WHERE o.uid = c.uid AND o.run_id = s.run_id AND o.state = 'done')) AS uids
                       FROM factpulse.bulk_rows s WHERE \(staged) AND s.siret IS NULL) k
              WHERE r.run_id = k.run_id AND r.row = k.row AND k.uids IS NOT NULL
+            """
+        )
+        try await transaction.execute(
+            """
+            UPDATE factpulse.bulk_rows r
+               SET state = 'needs_review', error_code = 'SAME_NAME_IN_ANOTHER_RUN', updated_at = now(),
+                   error = k.place || ' has this name and no SIRET either; see what became of it and decide: bulk-runs resolve'
+              FROM (SELECT s.run_id, s.row,
+                           (SELECT 'row ' || o.row || ' of run ' || o.run_id FROM factpulse.bulk_rows o
+                             WHERE o.operation = 'create-clients' AND o.siret IS NULL AND o.name_key = s.name_key
+                               AND o.state IN ('ready', 'sending', 'uncertain', 'needs_review', 'done')
+                               AND o.run_id <> s.run_id
+                             ORDER BY o.run_id, o.row LIMIT 1) AS place
+                      FROM factpulse.bulk_rows s WHERE \(staged) AND s.siret IS NULL) k
+             WHERE r.run_id = k.run_id AND r.row = k.row AND k.place IS NOT NULL
             """
         )
     }

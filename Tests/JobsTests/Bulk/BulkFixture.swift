@@ -36,12 +36,16 @@ struct BulkFixture {
 
     /// Stages a file of these lines, the header `nom;siret` first.
     @discardableResult
-    func stage(_ lines: [String], header: String = "nom;siret", forceNew: Bool = false) async throws -> BulkStore.Staged
-    {
+    func stage(
+        _ lines: [String],
+        header: String = "nom;siret",
+        options: FileOptions = FileOptions(),
+        forceNew: Bool = false
+    ) async throws -> BulkStore.Staged {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("bulk-\(UUID().uuidString).csv").path
         defer { try? FileManager.default.removeItem(atPath: path) }
         try ([header] + lines).joined(separator: "\r\n").write(toFile: path, atomically: true, encoding: .utf8)
-        let file = try await BulkFile.open(path: path, operation: .createClients, options: FileOptions())
+        let file = try await BulkFile.open(path: path, operation: .createClients, options: options)
         let identity = BulkStore.identity(
             operation: .createClients,
             digest: try await file.digest(path: path),
@@ -57,8 +61,12 @@ struct BulkFixture {
     }
 
     /// Stages, and returns the new run.
-    func run(_ lines: [String], header: String = "nom;siret") async throws -> Int64 {
-        guard case .new(let run) = try await stage(lines, header: header) else { throw NotNew() }
+    func run(
+        _ lines: [String],
+        header: String = "nom;siret",
+        options: FileOptions = FileOptions()
+    ) async throws -> Int64 {
+        guard case .new(let run) = try await stage(lines, header: header, options: options) else { throw NotNew() }
         return run
     }
 

@@ -1,0 +1,43 @@
+import Jobs
+import Sandbox
+import TestSupport
+import Testing
+
+/// Rows without SIRET, of which a name is all that is known.
+@Suite(.database)
+struct SameNameTests {
+    @Test func `two runs do not both create a client of one name`() async throws {
+        try await BulkFixture.with { bulk in
+            let first = try await bulk.run(["Dupont et fils;", "Martin;"])
+            let second = try await bulk.run(["DUPONT  et fils;", "Durand;"])
+            try await bulk.drain()
+            let counts = try await [bulk.counts(first), bulk.counts(second)]
+            #expect(counts.reduce(0) { $0 + $1[.done] } == 3)
+            #expect(counts.reduce(0) { $0 + $1[.needsReview] } == 1)
+            #expect(await bulk.server.world.report().clients == 3)
+            // Another time, when the first row is done and its client is no news.
+            let third = try await bulk.run(["dupont et fils;"])
+            try await bulk.drain()
+            #expect(try await bulk.rows(third).first?.errorCode == "SAME_NAME_EXISTS")
+        }
+    }
+
+    @Test func `names that a file may repeat are not stopped by the clients of their own run`() async throws {
+        let fault = FaultRule(.errorShape, on: "createClient", status: 422) {
+            $0.from = 3
+            $0.to = 3
+            $0.shape = .B
+        }
+        try await BulkFixture.with(faults: [fault]) { bulk in
+            let options = FileOptions(allowSameName: true)
+            let run = try await bulk.run(["Dupont;", "Dupont;", "Dupont;"], options: options)
+            try await bulk.drain()
+            #expect(try await bulk.counts(run)[.done] == 2)
+            #expect(try await bulk.counts(run)[.failed] == 1)
+            #expect(try await bulk.store.retry(run) == .done(rows: 1))
+            try await bulk.drain()
+            #expect(try await bulk.counts(run)[.done] == 3)
+            #expect(await bulk.server.world.report().clients == 3)
+        }
+    }
+}
