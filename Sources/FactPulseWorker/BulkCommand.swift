@@ -73,7 +73,12 @@ struct BulkCommand: AsyncParsableCommand {
             options: options,
             isSilent: output.json
         )
-        let report = FileCheckReport(checked, operation: operation, rateLimit: settings.rateLimit)
+        let report = FileCheckReport(
+            checked,
+            operation: operation,
+            rateLimit: settings.rateLimit,
+            errorsFile: errors
+        )
         if let errors { try await checked.writeRefused(to: errors) }
         if dryRun {
             try report.print(asJSON: output.json)

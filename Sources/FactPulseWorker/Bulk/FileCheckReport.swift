@@ -8,11 +8,14 @@ struct FileCheckReport {
     private let checked: CheckedFile
     private let operation: BulkOperation
     private let rateLimit: Double
+    private let errorsFile: String?
 
-    init(_ checked: CheckedFile, operation: BulkOperation, rateLimit: Double) {
+    /// - Parameter errorsFile: Where every refused row stands, if anywhere.
+    init(_ checked: CheckedFile, operation: BulkOperation, rateLimit: Double, errorsFile: String?) {
         self.checked = checked
         self.operation = operation
         self.rateLimit = rateLimit
+        self.errorsFile = errorsFile
     }
 
     private var report: FileReport { checked.report }
@@ -76,7 +79,8 @@ struct FileCheckReport {
             let places =
                 entry.firstLines.map(String.init).joined(separator: ", ")
                 + (entry.count > entry.firstLines.count ? ", …" : "")
-            lines.append("\(entry.code.rawValue): \(entry.count.counted("time")), line \(places)")
+            let noun = entry.count == 1 ? "line" : "lines"
+            lines.append("\(entry.code.rawValue): \(entry.count.counted("time")), \(noun) \(places)")
             lines.append("    \(entry.code.cure)")
         }
         return lines.joined(separator: "\n")
@@ -106,7 +110,11 @@ struct FileCheckReport {
             )
         }
         if counts.troubled > 0 {
-            lines.append("To see every refused row: --errors FILE. To import the valid rows only: --skip-invalid.")
+            lines.append(errorsFile.map { "Every refused row: \($0)" } ?? "To see every refused row: --errors FILE.")
+        }
+        // Where one cause spoiled the file, half of it is no use.
+        if counts[.rejected] > 0, report.summary.cure == nil {
+            lines.append("To import the valid rows only: --skip-invalid.")
         }
         return lines.joined(separator: "\n")
     }

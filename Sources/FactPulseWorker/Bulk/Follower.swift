@@ -5,6 +5,9 @@ import UnixSignals
 /// Stays with a run until it is over, and shows how far it is.
 struct Follower {
     private static let interval = Duration.seconds(1)
+    /// Counting the rows of a long run takes a while: this many times longer we then leave the database alone.
+    private static let rest = 10
+    private static let longestRest = Duration.seconds(10)
     private static let missesWorkersAfter = Duration.seconds(15)
 
     let store: BulkStore
@@ -46,6 +49,7 @@ struct Follower {
         var seen = ContinuousClock.now
         var isWarned = false
         while true {
+            let asked = ContinuousClock.now
             do {
                 if try await isOver(line) { return }
                 if try await store.livingWorkers() > 0 {
@@ -61,7 +65,7 @@ struct Follower {
                 line.clear()
                 Messages.write("\(error); trying again")
             }
-            try await Task.sleep(for: Self.interval)
+            try await Task.sleep(for: max(Self.interval, min((.now - asked) * Self.rest, Self.longestRest)))
         }
     }
 
