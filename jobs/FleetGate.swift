@@ -16,7 +16,7 @@ package struct FleetGate: RequestGate {
         do {
             try await limiter.acquire()
         } catch let error as RateLimited {
-            throw RequestGateClosed(retryAfter: error.retryAfter, reason: "FactPulse asked the fleet to slow down")
+            throw RequestGateClosed(retryAfter: error.retryAfter, reason: "\(error)")
         } catch {
             throw RequestGateClosed(retryAfter: .seconds(2), reason: "the shared rate limit cannot be asked: \(error)")
         }

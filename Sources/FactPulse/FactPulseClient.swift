@@ -19,6 +19,9 @@ package struct FactPulseClient: Sendable {
     /// Operations on one client.
     package func client(_ uid: ClientUID) -> ClientAPI { ClientAPI(session: session, uid: uid, check: check) }
 
+    /// How long no request is sent because the host fails; `nil` when requests are sent.
+    package var closedFor: Duration? { session.closedFor }
+
     /// The same client, which asks `check` at the last moment before each request leaves, when a connection is already up
     /// (before a connection is looked for, where the request has no body).
     ///

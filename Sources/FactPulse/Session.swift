@@ -26,6 +26,8 @@ final class Session: Sendable {
         try await wire.shutdown()
     }
 
+    var closedFor: Duration? { wire.closedFor }
+
     /// Gets a token, then the gate's permit, which must not grow old while a login is under way.
     func admit(_ operation: Operation, _ scope: Scope) async throws(FactPulseError) -> Admission {
         let token: AccessToken?

@@ -23,10 +23,13 @@ final class Wire: Sendable {
         try await transport.shutdown()
     }
 
+    /// How long the breaker still keeps all requests back; `nil` when it does not.
+    var closedFor: Duration? { breaker.withLock { $0.closedFor(at: .now) } }
+
     /// Waits for the gate's permit for one request.
     func admit(_ operation: Operation) async throws(FactPulseError) {
         if Task.isCancelled { throw FactPulseError(operation, .notSent(.cancelled)) }
-        if let wait = breaker.withLock({ $0.closedFor(at: .now) }) {
+        if let wait = closedFor {
             throw FactPulseError(operation, .notSent(.breakerOpen(retryAfter: wait)))
         }
         do {

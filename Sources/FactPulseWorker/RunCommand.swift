@@ -46,7 +46,7 @@ struct RunCommand: AsyncParsableCommand {
         // What a stopped process has locked is free by the time that others may have its jobs.
         postgres.idleInTransactionTimeout = WorkerConfiguration().selfFenceAfter
         let database = Database(postgres, logger: logger)
-        try await Self.waitForSchema(database, logger)
+        try await Self.untilReachable(logger) { try await Schema.migrator(database).check() }
         if settings.dashboard != nil {
             logger.notice("This release has no dashboard; FACTPULSE_HTTP is not used")
         }
@@ -55,7 +55,9 @@ struct RunCommand: AsyncParsableCommand {
         let outcome: Result<Void, any Error>
         do {
             let catalogue = Catalogue.make(api: client, times: settings.settleTimes)
-            try await work(settings, postgres, JobStore(database), catalogue, limiter, logger)
+            var configuration = workerConfiguration(settings)
+            configuration.closedFor = { max(await limiter?.closedFor ?? .zero, client.closedFor ?? .zero) }
+            try await work(configuration, postgres, JobStore(database), catalogue, limiter, logger)
             outcome = .success(())
         } catch {
             outcome = .failure(error)
@@ -77,25 +79,29 @@ struct RunCommand: AsyncParsableCommand {
         // Names stand between spaces in a notification.
         let name = "\(host)/\(settings.account)".replacing(" ", with: "_")
         let limiter = RateLimiter(database, name: name, cap: settings.rateLimit, logger: logger)
-        try await limiter.declare()
+        try await Self.untilReachable(logger) { try await limiter.declare() }
         return (FleetGate(limiter, logger: logger), limiter)
     }
 
+    private func workerConfiguration(_ settings: Settings) -> WorkerConfiguration {
+        var configuration = WorkerConfiguration()
+        configuration.concurrency = concurrency ?? settings.concurrency
+        configuration.queues = queues.isEmpty ? settings.queues : queues
+        configuration.shutdownGrace = settings.shutdownGrace
+        configuration.drain = drain
+        configuration.listens = settings.listens
+        configuration.version = FactPulseWorker.version
+        return configuration
+    }
+
     private func work(
-        _ settings: Settings,
+        _ configuration: WorkerConfiguration,
         _ postgres: PostgresConfiguration,
         _ store: JobStore,
         _ catalogue: JobCatalogue,
         _ limiter: RateLimiter?,
         _ logger: Logger
     ) async throws {
-        var configuration = WorkerConfiguration()
-        configuration.concurrency = concurrency ?? settings.concurrency
-        configuration.queues = queues.isEmpty ? settings.queues : queues
-        configuration.shutdownGrace = settings.shutdownGrace
-        configuration.drain = drain
-        configuration.version = FactPulseWorker.version
-
         var heartbeats = postgres
         heartbeats.maximumConnections = 2
         let channels = [JobStore.wakeChannel, JobStore.rateChannel]
@@ -103,7 +109,7 @@ struct RunCommand: AsyncParsableCommand {
         let worker = Worker(
             store: store,
             heartbeats: Database(heartbeats, logger: logger),
-            listener: settings.listens ? Listener(postgres, channels: channels, logger: logger) : nil,
+            listener: configuration.listens ? Listener(postgres, channels: channels, logger: logger) : nil,
             catalogue: catalogue,
             configuration: configuration,
             logger: logger,
@@ -140,11 +146,11 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     /// A worker often starts before its database. What waiting cannot cure is thrown at once.
-    private static func waitForSchema(_ database: Database, _ logger: Logger) async throws {
+    private static func untilReachable(_ logger: Logger, _ ask: () async throws -> Void) async throws {
         var failures = 0
         while true {
             do {
-                return try await Schema.migrator(database).check()
+                return try await ask()
             } catch let error as PostgresError where error.isTransient {
                 failures += 1
                 logger.error("The database cannot be reached; trying again", metadata: ["error": "\(error)"])

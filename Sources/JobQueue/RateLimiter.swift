@@ -7,7 +7,7 @@ package struct RateLimited: Error, CustomStringConvertible {
     /// How long until it makes sense to ask again.
     package let retryAfter: Duration
 
-    package var description: String { "the rate limit is closed for \(retryAfter)" }
+    package var description: String { "the rate limit lets nothing through; ask again in \(retryAfter)" }
 }
 
 /// The fleet's limit on API requests, shared through one row of `queue.rate_limits`.
@@ -25,6 +25,7 @@ package actor RateLimiter {
     private let database: Database
     private let name: String
     private let cap: Double
+    private let longestWait: Duration
     private let logger: Logger
 
     /// When the reserved slots are, earliest first.
@@ -37,13 +38,25 @@ package actor RateLimiter {
     /// - Parameters:
     ///   - name: Which limit: one a server account.
     ///   - cap: Requests a second, more than 0. The fleet uses the latest configured one.
-    package init(_ database: Database, name: String, cap: Double, logger: Logger) {
+    ///   - longestWait: After which a caller is sent away though the limit is open: more wait than it lets through, and a
+    ///     job has only so much time.
+    package init(
+        _ database: Database,
+        name: String,
+        cap: Double,
+        longestWait: Duration = .seconds(60),
+        logger: Logger
+    ) {
         precondition(cap > 0)
         self.database = database
         self.name = name
         self.cap = cap
+        self.longestWait = longestWait
         self.logger = logger
     }
+
+    /// How long the limit is closed for the whole fleet, as far as this worker has heard; zero when it is open.
+    package var closedFor: Duration { max(.zero, closedUntil - .now) }
 
     /// Enters the limit in the database, or changes its cap.
     package func declare() async throws {
@@ -57,14 +70,18 @@ package actor RateLimiter {
     }
 
     /// Returns when one request may be sent.
-    /// - Throws: ``RateLimited`` when the limit is closed for longer than a moment; `PostgresError`.
+    /// - Throws: ``RateLimited`` when the limit is closed for longer than a moment, or too many wait; `PostgresError`.
     package func acquire() async throws {
         waiting += 1
         defer { waiting -= 1 }
+        let latest = ContinuousClock.now.advanced(by: longestWait)
         while true {
             try Task.checkCancellation()
-            let closed = closedUntil - .now
+            let closed = closedFor
             if closed > Self.patience { throw RateLimited(retryAfter: closed) }
+            if ContinuousClock.now >= latest {
+                throw RateLimited(retryAfter: .seconds(Double.random(in: 1...5)))
+            }
             if closed > .zero {
                 try await Task.sleep(for: closed)
             } else if slots.isEmpty {

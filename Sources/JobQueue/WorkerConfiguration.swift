@@ -23,6 +23,9 @@ package struct WorkerConfiguration: Sendable {
     package var drain = false
     /// With `drain`: how soon a delayed job must be due to be waited for. Default: 5 minutes.
     package var drainHorizon: Duration = .seconds(300)
+    /// How long what jobs need (an API that throttles us, or fails) is closed; zero when it is open. Asked before each
+    /// claim: while it is closed, one is made every 5 seconds, for jobs that do not need it. Default: always open.
+    package var closedFor: @Sendable () async -> Duration = { .zero }
     /// Whether to LISTEN for wake-ups; off behind a PgBouncer in transaction mode. Default: true.
     package var listens = true
     package var version = "development"

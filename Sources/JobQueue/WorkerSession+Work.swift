@@ -9,6 +9,8 @@ extension WorkerSession {
     /// A claim from the head of the queue, where jobs of a higher priority and returned ones are, is at most this late.
     private static let headInterval = Duration.milliseconds(500)
     private static let claimAtMost = 1_000
+    /// Between two claims while ``WorkerConfiguration/closedFor``. Jobs that are claimed then mostly come back at once.
+    private static let closedInterval = Duration.seconds(5)
 
     /// Returns when stopped or drained and no job runs any more. Jobs that outlive the grace are cancelled and given
     /// back uncounted.
@@ -33,6 +35,7 @@ extension WorkerSession {
             do {
                 // Here, between two claims: the leases of one under way would look unknown.
                 if audit.isDue() { try await giveBackUnknown() }
+                await waitWhileClosed()
                 guard let wanted = await freeSlots() else { continue }
                 if ContinuousClock.now >= headDue {
                     cursors = [:]
@@ -65,6 +68,11 @@ extension WorkerSession {
                 )
             }
         }
+    }
+
+    private func waitWhileClosed() async {
+        let closed = await configuration.closedFor()
+        if closed > .zero { await stop.wait(atMost: min(closed, Self.closedInterval)) }
     }
 
     /// How many jobs may start now, once it is worth a claim; `nil` when that has to be asked again.

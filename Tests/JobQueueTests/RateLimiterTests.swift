@@ -52,9 +52,39 @@ struct RateLimiterTests {
         for limiter in limiters {
             let error = await #expect(throws: RateLimited.self) { try await limiter.acquire() }
             #expect((error?.retryAfter ?? .zero) > .seconds(25))
+            #expect(await limiter.closedFor > .seconds(25))
         }
         let fresh = RateLimiter(TestDatabase.current.database, name: "api", cap: 100, logger: .quiet)
         await #expect(throws: RateLimited.self) { try await fresh.acquire() }
+    }
+
+    @Test func `a caller for whom there is no room in time is sent away`() async throws {
+        let limiter = RateLimiter(
+            TestDatabase.current.database,
+            name: "api",
+            cap: 1,
+            longestWait: .milliseconds(300),
+            logger: .quiet
+        )
+        try await limiter.declare()
+        let admitted = await withTaskGroup(of: Bool.self) { group in
+            for _ in 0..<40 {
+                group.addTask {
+                    do {
+                        try await limiter.acquire()
+                        return true
+                    } catch let error as RateLimited {
+                        #expect(error.retryAfter >= .seconds(1))
+                    } catch {
+                        Issue.record(error)
+                    }
+                    return false
+                }
+            }
+            return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+        }
+        #expect(admitted >= 1)
+        #expect(admitted <= 10, "the others would have waited for 40 seconds")
     }
 
     @Test func `requests throttled together lower the rate once`() async throws {
