@@ -72,7 +72,32 @@ final class CompletionBuffer: Sendable {
         }
     }
 
+    /// - Returns: the ids that were accepted.
     private func write(_ batch: [FinishedJob], into store: JobStore, logger: Logger) async throws -> Set<Int64> {
+        do {
+            return try await persist(batch, into: store, logger: logger)
+        } catch let error as PostgresError where error.isAboutValues {
+            // One of them cannot be stored as it is, and must not take the others with it.
+            var accepted: Set<Int64> = []
+            for item in batch { accepted.formUnion(try await writeAlone(item, into: store, logger: logger)) }
+            return accepted
+        }
+    }
+
+    private func writeAlone(_ item: FinishedJob, into store: JobStore, logger: Logger) async throws -> Set<Int64> {
+        do {
+            return try await persist([item], into: store, logger: logger)
+        } catch let error as PostgresError where error.isAboutValues {
+            logger.error(
+                "A job's end cannot be stored, so the job fails",
+                metadata: ["job.id": "\(item.job.id)", "job.kind": "\(item.job.kind)", "error": "\(error)"]
+            )
+            let failed = FinishedJob(job: item.job, outcome: .failed(reason: "its end could not be stored: \(error)"))
+            return try await persist([failed], into: store, logger: logger)
+        }
+    }
+
+    private func persist(_ batch: [FinishedJob], into store: JobStore, logger: Logger) async throws -> Set<Int64> {
         var attempt = 0
         while true {
             do {
@@ -85,6 +110,18 @@ final class CompletionBuffer: Sendable {
                 )
                 try await Task.sleep(for: Backoff(base: .milliseconds(100), maximum: .seconds(2)).delay(after: attempt))
             }
+        }
+    }
+}
+
+extension PostgresError {
+    /// Whether a statement was refused for what it was to write: nothing that waiting cures, nor a fault of the database.
+    fileprivate var isAboutValues: Bool {
+        switch kind {
+        case .encoding: true
+        // Data exceptions, violated constraints, limits exceeded.
+        case .server: ["22", "23", "54"].contains(sqlState?.prefix(2))
+        default: false
         }
     }
 }

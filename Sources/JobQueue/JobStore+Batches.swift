@@ -3,13 +3,18 @@ import Postgres
 /// Batches: a set of jobs, and a job that follows once all have ended, exactly once.
 extension JobStore {
     /// Opens a batch. Members join through ``enqueueMany(_:arguments:queue:priority:batch:in:)`` until it is sealed.
+    /// - Throws: as an enqueue does when the callback's kind or arguments do not fit.
     package static func openBatch(
         callback: JobKind,
         arguments: String,
         in executor: some SQLExecutor
     ) async throws -> Int64 {
         let rows = try await executor.query(
-            "INSERT INTO queue.batches (callback_kind, callback_args) VALUES (\(callback), \(arguments)::jsonb) RETURNING id"
+            """
+            INSERT INTO queue.batches (callback_kind, callback_args)
+            SELECT \(callback), \(arguments)::jsonb FROM queue.check_args(\(callback), ARRAY[\(arguments)::jsonb])
+            RETURNING id
+            """
         )
         return try rows[0].decode(at: 0, as: Int64.self)
     }

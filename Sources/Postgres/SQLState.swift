@@ -30,6 +30,8 @@ enum SQLState {
             (.unavailable, "raise the server's max_connections or make the pools smaller")
         case "57P01", "57P02", "57P03":
             (.unavailable, "the server is starting or stopping, wait for it")
+        case let code? where isTransient(code):
+            (.unavailable, "the server cannot serve this now, wait for it")
         case nil:
             (.unavailable, "check that PostgreSQL runs there and that the connection URL names its host and port")
         default:

@@ -73,6 +73,27 @@ struct BatchTests {
         #expect(try await callbacks(queue) == 1)
     }
 
+    @Test func `a callback that could not be enqueued is refused at once`() async throws {
+        let queue = try await QueueFixture()
+        await #expect(throws: PostgresError.self) {
+            try await JobStore.openBatch(callback: "nop", arguments: "{}", in: queue.database)
+        }
+        await #expect(throws: PostgresError.self) {
+            try await JobStore.openBatch(callback: QueueFixture.kind, arguments: #"{"m": 1}"#, in: queue.database)
+        }
+    }
+
+    @Test func `a callback of another version stops nobody who ends a member`() async throws {
+        let queue = try await QueueFixture()
+        let id = try await batch(1, queue)
+        try await queue.store.declare([(QueueFixture.kind, JobPolicy(description: "Takes nothing now"))])
+        let worker = try await queue.register()
+        let ends = try await queue.claim(1, for: worker).map { FinishedJob(job: $0, outcome: .completed) }
+        #expect(try await queue.store.finish(ends) == Set(ends.map(\.job.id)))
+        try await JobStore.sweepBatches(on: queue.database)
+        #expect(try await queue.count("queue.batches WHERE id = \(id) AND finished_at IS NULL") == 1)
+    }
+
     @Test func `a cancelled member does not hold its batch`() async throws {
         let queue = try await QueueFixture()
         _ = try await batch(1, queue)

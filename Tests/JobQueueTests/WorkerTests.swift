@@ -28,4 +28,21 @@ struct WorkerTests {
         // Three claims at least, with a pause between each two.
         #expect(times[8] - times[0] >= .milliseconds(700))
     }
+
+    @Test func `an end that cannot be stored fails its own job, not its neighbours nor the worker`() async throws {
+        let queue = try await QueueFixture()
+        let results = [1: "{}", 2: #"{"text": "\u0000"}"#, 3: "no JSON", 4: "{}", 5: "zero \0"]
+        for n in results.keys { try await queue.enqueue(#"{"n": \#(n)}"#) }
+        try await queue.withWorker(job: { arguments, _ in .completed(result: arguments.n.flatMap { results[$0] }) }) {
+            try await queue.until("NOT EXISTS (SELECT FROM queue.jobs WHERE state = 'pending')")
+            // It goes on.
+            let later = try await queue.enqueue()
+            try await queue.until("(SELECT state = 'done' FROM queue.jobs WHERE id = \(later))")
+        }
+        let ends = try await queue.database.query(
+            "SELECT (args ->> 'n')::int, state FROM queue.jobs WHERE args ? 'n' ORDER BY 1"
+        ).map { try $0.decode((Int.self, String.self)).1 }
+        #expect(ends == ["done", "failed", "failed", "done", "failed"])
+        #expect(try await queue.count("queue.jobs WHERE error LIKE 'its end could not be stored%'") == 3)
+    }
 }

@@ -333,10 +333,15 @@ BEGIN
          ORDER BY b.id
            FOR UPDATE
     LOOP
-        UPDATE queue.batches
-           SET finished_at = now(), callback_job = queue.enqueue(batch.callback_kind, batch.callback_args)
-         WHERE id = batch.id;
-        finished := finished + 1;
+        BEGIN
+            UPDATE queue.batches
+               SET finished_at = now(), callback_job = queue.enqueue(batch.callback_kind, batch.callback_args)
+             WHERE id = batch.id;
+            finished := finished + 1;
+        EXCEPTION WHEN invalid_parameter_value THEN
+            -- A callback of another version must not stop whoever ends a member.
+            RAISE WARNING 'batch % cannot be finished: %', batch.id, SQLERRM;
+        END;
     END LOOP;
     RETURN finished;
 END $$;
