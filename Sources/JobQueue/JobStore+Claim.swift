@@ -84,15 +84,17 @@ extension JobStore {
         return (moved, moved == 1_000 ? .zero : next.map { .seconds(max(0, $0)) })
     }
 
-    /// Whether nothing is ready, running, or due within `horizon`.
-    func isEmpty(dueWithin horizon: Duration) async throws -> Bool {
+    /// Whether nothing in these queues is ready, running, or due within `horizon`.
+    func isEmpty(_ queues: [String], dueWithin horizon: Duration) async throws -> Bool {
         let rows = try await database.query(
             """
-            SELECT NOT EXISTS (SELECT FROM queue.ready)
-               AND NOT EXISTS (SELECT FROM queue.leases)
-               -- Its callback is still to come.
-               AND NOT EXISTS (SELECT FROM queue.batches WHERE finished_at IS NULL AND sealed)
-               AND NOT EXISTS (SELECT FROM queue.scheduled WHERE run_at <= now() + \(horizon)::interval)
+            SELECT NOT EXISTS (SELECT FROM queue.ready WHERE queue = ANY (\(queues)))
+               AND NOT EXISTS (SELECT FROM queue.leases l JOIN queue.jobs j ON j.id = l.job_id WHERE j.queue = ANY (\(queues)))
+               AND NOT EXISTS (SELECT FROM queue.scheduled WHERE run_at <= now() + \(horizon)::interval AND queue = ANY (\(queues)))
+               -- The last member has ended, and the callback is still to come.
+               AND NOT EXISTS (SELECT FROM queue.batches b
+                                WHERE b.finished_at IS NULL AND b.sealed AND 'default' = ANY (\(queues))
+                                  AND NOT EXISTS (SELECT FROM queue.batch_members m WHERE m.batch_id = b.id))
             """
         )
         return try rows[0].decode(at: 0, as: Bool.self)

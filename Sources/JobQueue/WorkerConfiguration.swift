@@ -19,7 +19,7 @@ package struct WorkerConfiguration: Sendable {
     package var auditInterval: Duration = .seconds(30)
     /// How long a stopping worker lets its jobs run on before it cancels them and gives them back. Default: 45 seconds.
     package var shutdownGrace: Duration = .seconds(45)
-    /// Stop when nothing is ready, running, or due soon, instead of waiting for more.
+    /// Stop when nothing is ready, running, or due soon in its queues, instead of waiting for more.
     package var drain = false
     /// With `drain`: how soon a delayed job must be due to be waited for. Default: 5 minutes.
     package var drainHorizon: Duration = .seconds(300)

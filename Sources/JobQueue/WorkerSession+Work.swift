@@ -117,7 +117,7 @@ extension WorkerSession {
 
     private func isDrained() async throws -> Bool {
         guard slots.runningCount == 0, completions.count == 0 else { return false }
-        return try await store.isEmpty(dueWithin: configuration.drainHorizon)
+        return try await store.isEmpty(configuration.queues, dueWithin: configuration.drainHorizon)
     }
 
     private func run(_ job: ClaimedJob, cutShort: StopSignal) async {

@@ -98,6 +98,23 @@ struct EnqueueTests {
         #expect(try await queue.count("queue.ready") == 2)
     }
 
+    @Test func `workers are woken though the clock was set back`() async throws {
+        let queue = try await QueueFixture()
+        try await queue.database.execute(
+            "SELECT setval('queue.wake_clock', (extract(epoch FROM clock_timestamp()) * 1000)::bigint + 3600000)"
+        )
+        let before = try await queue.database.query("SELECT last_value FROM queue.wake_clock")[0].decode(
+            at: 0,
+            as: Int64.self
+        )
+        try await queue.enqueue()
+        let after = try await queue.database.query("SELECT last_value FROM queue.wake_clock")[0].decode(
+            at: 0,
+            as: Int64.self
+        )
+        #expect(after < before)
+    }
+
     @Test func `a burst wakes the workers once in fifty milliseconds, on its leading edge`() async throws {
         let queue = try await QueueFixture()
         func clock() async throws -> Int64 {

@@ -45,4 +45,33 @@ struct WorkerTests {
         #expect(ends == ["done", "failed", "failed", "done", "failed"])
         #expect(try await queue.count("queue.jobs WHERE error LIKE 'its end could not be stored%'") == 3)
     }
+
+    @Test func `a worker that drains its queue does not wait for the others`() async throws {
+        let queue = try await QueueFixture()
+        let mine = try await queue.enqueue()
+        try await JobStore.enqueue(QueueFixture.kind, queue: "other", in: queue.database)
+        try await JobStore.enqueue(QueueFixture.kind, queue: "other", delay: .seconds(1), in: queue.database)
+        let batch = try await JobStore.openBatch(callback: QueueFixture.kind, arguments: "{}", in: queue.database)
+        try await JobStore.enqueueMany(
+            QueueFixture.kind,
+            arguments: ["{}"],
+            queue: "other",
+            batch: batch,
+            in: queue.database
+        )
+        try await JobStore.sealBatch(batch, in: queue.database)
+        let worker = try await queue.register()
+        #expect(try await queue.store.claim(1, from: "other", after: .init(), for: worker).count == 1)
+
+        #expect(try await !queue.store.isEmpty(["default"], dueWithin: .seconds(60)))
+        #expect(try await !queue.store.isEmpty(["nobody's", "other"], dueWithin: .seconds(60)))
+        let job = try #require(try await queue.claim(1, for: worker).first)
+        #expect(try await !queue.store.isEmpty(["default"], dueWithin: .seconds(60)), "it runs")
+        #expect(job.id == mine)
+        _ = try await queue.store.finish([FinishedJob(job: job, outcome: .completed)])
+        #expect(try await queue.store.isEmpty(["default"], dueWithin: .seconds(60)))
+        // Between the end of the last member and the callback.
+        try await queue.database.execute("DELETE FROM queue.batch_members")
+        #expect(try await !queue.store.isEmpty(["default"], dueWithin: .seconds(60)))
+    }
 }

@@ -161,12 +161,13 @@ DECLARE
     last_ms bigint;
 BEGIN
     SELECT last_value INTO last_ms FROM queue.wake_clock;
-    IF now_ms - last_ms < 50 OR NOT pg_try_advisory_lock(hashtextextended('queue.wake', 0)) THEN
+    -- abs: a clock that was set back must not silence this until it has caught up.
+    IF abs(now_ms - last_ms) < 50 OR NOT pg_try_advisory_lock(hashtextextended('queue.wake', 0)) THEN
         RETURN;
     END IF;
     -- Asked again under the lock: of many that enqueue at once, one notifies.
     SELECT last_value INTO last_ms FROM queue.wake_clock;
-    IF now_ms - last_ms >= 50 THEN
+    IF abs(now_ms - last_ms) >= 50 THEN
         PERFORM setval('queue.wake_clock', now_ms);
         PERFORM pg_notify('queue_wake', '');
     END IF;
