@@ -103,6 +103,7 @@ struct AnswerTests {
 
     @Test func `a host that keeps failing is left alone, and that is not an answer of the host`() async throws {
         try await withStub({ _ in StubAction.answer(503) }) { client, server in
+            #expect(client.closedFor == nil)
             for _ in 0..<25 {
                 _ = await failure { () async throws(FactPulseError) in try await perform(.getClient, on: client) }
             }
@@ -114,6 +115,7 @@ struct AnswerTests {
                 return
             }
             #expect(wait > .seconds(20) && wait <= .seconds(30))
+            #expect((client.closedFor ?? .zero) > .seconds(20))
             #expect(error?.isWorthRetrying == true)
             #expect(server.requests.count == 20)
         }
