@@ -21,12 +21,15 @@ extension Vault {
     /// been sent since that moment, so it comes back as uncertain, and so does each key of that client that the
     /// table believes in. Can be run again; run it with the workers stopped.
     ///
+    /// - Parameter settle: How long the server may still be at work on calls that were made before: no such client is rotated
+    ///   earlier.
     /// - Throws: ``VaultError``, or ``PostgresError``. What was restored until then stays.
     package static func restore(
         keys source: KeySource,
         escrowFile: EscrowFile,
         database: Database,
         logger: Logger,
+        settle: Duration,
         actor: String
     ) async throws -> (vault: Vault, report: RestoreReport) {
         let keys = try await LoadedKeys(source)
@@ -46,7 +49,7 @@ extension Vault {
             try await vault.restore(Array(lines.values), &report)
         }
         report.file.isTorn = await reader.isTorn
-        report.uncertain = try await vault.doubt(reader: EscrowReader.open(escrowFile.path))
+        report.uncertain = try await vault.doubt(EscrowReader.open(escrowFile.path), settle)
         let reason = "\(report.restored) secrets from \(escrowFile.path)"
         try await database.query(
             AuditEntry(actor: actor, action: "restore", outcome: "done", reason: reason).insert
@@ -112,7 +115,7 @@ extension Vault {
     /// A key that the table takes for pending, and that stands in the file, may have been sent since the moment that the
     /// table was restored to. Where any key is uncertain the active one is too.
     /// - Returns: how many client keys are uncertain now.
-    private func doubt(reader: EscrowReader) async throws -> Int {
+    private func doubt(_ reader: EscrowReader, _ settle: Duration) async throws -> Int {
         while case let entries = try await reader.next(), !entries.isEmpty {
             let fingerprints = entries.compactMap(\.line).map(\.fingerprint)
             try await database.execute(
@@ -130,9 +133,11 @@ extension Vault {
                     WHERE u.purpose = a.purpose AND u.client_uid = a.client_uid AND u.state = 'uncertain')
             """
         )
-        let rows = try await database.query(
-            "SELECT count(*) FROM factpulse.secrets WHERE purpose = 'client-key' AND state = 'uncertain'"
+        return try await database.execute(
+            """
+            UPDATE factpulse.secrets SET settle_until = now() + \(settle)::interval
+             WHERE purpose = 'client-key' AND state = 'uncertain'
+            """
         )
-        return try rows[0].decode(at: 0)
     }
 }

@@ -20,6 +20,7 @@ struct RestoreTests {
             escrowFile: fixture.escrowFile,
             database: fixture.database,
             logger: .quiet,
+            settle: .seconds(150),
             actor: "test"
         )
     }

@@ -33,6 +33,8 @@ CREATE TABLE factpulse.secrets (
     retired_at    timestamptz,
     compromised_at timestamptz,
     destroyed_at  timestamptz,
+    -- Of a key that `keys restore` found: before this, the server may still carry out a call that makes it live.
+    settle_until  timestamptz,
     PRIMARY KEY (purpose, client_uid, version),
     FOREIGN KEY (kek_id, kek_live) REFERENCES factpulse.keks (id, live),
     CONSTRAINT secrets_state_known CHECK (state IN ('pending', 'active', 'uncertain', 'retired', 'compromised', 'destroyed')),
@@ -131,6 +133,12 @@ BEGIN
             SELECT FROM factpulse.rotation_attempts a WHERE a.client_uid = OLD.client_uid AND a.ended_at IS NULL)
         THEN
             RAISE EXCEPTION 'a rotation of % is open: all of its keys may be needed', OLD.client_uid USING ERRCODE = 'FV001';
+        END IF;
+        IF NEW.state = 'destroyed' AND EXISTS (
+            SELECT FROM factpulse.secrets s
+             WHERE s.purpose = OLD.purpose AND s.client_uid = OLD.client_uid AND s.state = 'uncertain')
+        THEN
+            RAISE EXCEPTION 'which key of % is live is in doubt: all of its keys may be needed', OLD.client_uid USING ERRCODE = 'FV001';
         END IF;
     END IF;
     CASE NEW.state
