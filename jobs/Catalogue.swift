@@ -3,11 +3,11 @@ import JobQueue
 
 /// Every kind of job that this worker knows. A new kind is added here and nowhere else.
 package enum Catalogue {
-    package static func make(api: FactPulseClient, times: SettleTimes) -> JobCatalogue {
+    package static func make(api: FactPulseClient, account: Account, times: SettleTimes) -> JobCatalogue {
         var catalogue = JobCatalogue()
-        catalogue.add(StartRun(api: api))
-        catalogue.add(CreateClient(api: api, times: times))
-        catalogue.add(SettleCreates(api: api, times: times))
+        catalogue.add(StartRun(api: api, account: account))
+        catalogue.add(CreateClient(api: api, account: account, times: times))
+        catalogue.add(SettleCreates(api: api, account: account, times: times))
         catalogue.add(FinishRun())
         return catalogue
     }

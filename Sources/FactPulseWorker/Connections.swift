@@ -28,6 +28,13 @@ extension Settings {
 
     var settleTimes: SettleTimes { SettleTimes(requestTimeout: requestTimeout, grace: settleGrace) }
 
+    /// Whose clients they are, in one word without blanks: names the runs and the rate limit.
+    var account: Account {
+        let address = apiURL.split(separator: "://", maxSplits: 1).last.map(String.init) ?? apiURL
+        let trimmed = String(address.reversed().drop { $0 == "/" }.reversed())
+        return Account(name: "\(trimmed)/\(login)".replacing(" ", with: "_"))
+    }
+
     /// How to reach the API.
     /// - Throws: ``SettingsError`` when no credentials are set.
     func factPulse() throws -> FactPulseConfiguration {

@@ -50,11 +50,15 @@ struct RunCommand: AsyncParsableCommand {
         if settings.dashboard != nil {
             logger.notice("This release has no dashboard; FACTPULSE_HTTP is not used")
         }
-        let (gate, limiter) = try await makeGate(settings, api, database, logger)
+        let (gate, limiter) = try await makeGate(settings, database, logger)
         let client = FactPulseClient(api, gate: gate, logger: logger)
         let outcome: Result<Void, any Error>
         do {
-            let catalogue = Catalogue.make(api: client, times: settings.settleTimes)
+            let catalogue = Catalogue.make(
+                api: client,
+                account: settings.account,
+                times: settings.settleTimes
+            )
             var configuration = workerConfiguration(settings)
             configuration.closedFor = { max(await limiter?.closedFor ?? .zero, client.closedFor ?? .zero) }
             try await work(configuration, postgres, JobStore(database), catalogue, limiter, logger)
@@ -70,15 +74,11 @@ struct RunCommand: AsyncParsableCommand {
     /// The limit that all workers of this account share; none where the rate limit is 0.
     private func makeGate(
         _ settings: Settings,
-        _ api: FactPulseConfiguration,
         _ database: Database,
         _ logger: Logger
     ) async throws -> (any RequestGate, RateLimiter?) {
         guard settings.rateLimit > 0 else { return (OpenGate(), nil) }
-        let host = URLComponents(string: api.baseURL)?.host ?? api.baseURL
-        // Names stand between spaces in a notification.
-        let name = "\(host)/\(settings.account)".replacing(" ", with: "_")
-        let limiter = RateLimiter(database, name: name, cap: settings.rateLimit, logger: logger)
+        let limiter = RateLimiter(database, name: settings.account.name, cap: settings.rateLimit, logger: logger)
         try await Self.untilReachable(logger) { try await limiter.declare() }
         return (FleetGate(limiter, logger: logger), limiter)
     }

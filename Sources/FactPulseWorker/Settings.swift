@@ -12,8 +12,8 @@ struct Settings: Sendable {
     /// `FACTPULSE_EMAIL` with `FACTPULSE_PASSWORD` or `FACTPULSE_PASSWORD_FILE`; or `FACTPULSE_API_KEY` or
     /// `FACTPULSE_API_KEY_FILE`. Default: none, which suffices for what does not call the API.
     var credentials: FactPulseCredentials?
-    /// Who the requests are counted for: the e-mail address, or `api-key`.
-    var account = ""
+    /// Who logs in: the e-mail address, or `api-key`.
+    var login = ""
     /// `FACTPULSE_RATE_LIMIT`, requests a second of the whole fleet, 0 to 10,000; 0 is no limit. Default: 10.
     var rateLimit = 10.0
     /// `FACTPULSE_CONCURRENCY`, jobs at once, 1 to 1,000. Default: 16.
@@ -69,10 +69,10 @@ struct Settings: Sendable {
         case (nil, nil, nil): break
         case (let email?, let password?, nil):
             credentials = .password(email: email, password)
-            account = email
+            login = email
         case (nil, nil, let apiKey?):
             credentials = .apiKey(apiKey)
-            account = "api-key"
+            login = "api-key"
         case (_, _, .some):
             throw SettingsError(
                 key: "FACTPULSE_API_KEY",

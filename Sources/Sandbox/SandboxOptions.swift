@@ -24,6 +24,7 @@ package struct SandboxOptions: Codable, Sendable, Hashable {
     package enum PagePastEnd: Int, Codable, Sendable { case empty = 200, notFound = 404 }
     package enum ListOrder: String, Codable, Sendable {
         case creation
+        case newestFirst
         /// Clients created in one and the same second come in another order at each request. Costs a whole sort.
         case shuffledWithinSeconds
     }

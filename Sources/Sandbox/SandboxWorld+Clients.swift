@@ -11,6 +11,7 @@ extension SandboxWorld {
         let slice: [UUID] =
             switch options.listOrder {
             case .creation: overflow ? [] : Array(order.dropFirst(first).prefix(size))
+            case .newestFirst: overflow ? [] : Array(order.reversed().dropFirst(first).prefix(size))
             case .shuffledWithinSeconds: overflow ? [] : Array(shuffledOrder().dropFirst(first).prefix(size))
             }
         let results = slice.compactMap { records[$0] }.map { ClientBody($0, options.dates) }

@@ -25,14 +25,14 @@ extension BulkStore {
     package func cancel(_ id: Int64) async throws -> ControlResult {
         try await database.transaction { transaction in
             try await transaction.execute("SET LOCAL statement_timeout = 0")
-            let rows = try await transaction.query(
+            guard let run = try await LockedRun.lock(id, in: transaction) else { return .notFound }
+            guard [.staged, .running, .paused].contains(run.state) else { return run.refusal }
+            try await transaction.execute(
                 """
                 UPDATE factpulse.bulk_runs SET state = 'cancelled', finished_at = now(), reason = 'cancelled by an operator'
-                 WHERE id = \(id) AND state IN ('staged', 'running', 'paused')
-                RETURNING id
+                 WHERE id = \(id)
                 """
             )
-            guard !rows.isEmpty else { return try await refusal(of: id, in: transaction) }
             let skipped = try await transaction.execute(
                 """
                 UPDATE factpulse.bulk_rows SET state = 'skipped', updated_at = now()
@@ -42,7 +42,7 @@ extension BulkStore {
             )
             try await transaction.execute(
                 """
-                SELECT \(SettleCreates.enqueue(at: "now()"))
+                SELECT \(SettleCreates.enqueue(for: "\(run.accountID)::bigint", at: "now()"))
                  WHERE EXISTS (SELECT FROM factpulse.bulk_rows WHERE run_id = \(id) AND state IN ('sending', 'uncertain'))
                 """
             )
@@ -50,22 +50,29 @@ extension BulkStore {
         }
     }
 
-    /// Sends a run's failed rows again, and goes on with a paused run. All of them are compared with the server first.
+    /// Sends again what a run could not send: rows that the server refused, and those left to another run. Goes on with
+    /// a run that is paused, or that nothing happens to any more. All of these rows are compared with the server first.
     package func retry(_ id: Int64) async throws -> ControlResult {
         try await database.transaction { transaction in
             try await transaction.execute("SET LOCAL statement_timeout = 0")
-            let runs = try await transaction.query(
+            guard let run = try await LockedRun.lock(id, in: transaction) else { return .notFound }
+            guard run.state != .cancelled else { return run.refusal }
+            // The jobs made so far may still be there: those that find their row not ready leave it alone.
+            if let batch = run.batch { try await JobStore.sealBatch(batch, in: transaction) }
+            try await transaction.execute(
                 """
-                UPDATE factpulse.bulk_runs SET state = 'running', finished_at = NULL, reason = NULL, released = 0, batch_id = NULL
-                 WHERE id = \(id) AND state IN ('paused', 'finished')
-                RETURNING id
+                UPDATE factpulse.bulk_runs
+                   SET state = CASE state WHEN 'staged' THEN state ELSE 'running' END, finished_at = NULL, reason = NULL,
+                       released = 0, batch_id = NULL
+                 WHERE id = \(id)
                 """
             )
-            guard !runs.isEmpty else { return try await refusal(of: id, in: transaction) }
             let rows = try await transaction.execute(
                 """
-                UPDATE factpulse.bulk_rows SET state = 'staged', error_code = NULL, error = NULL, updated_at = now()
-                 WHERE run_id = \(id) AND state IN ('failed', 'ready')
+                UPDATE factpulse.bulk_rows
+                   SET state = 'staged', error_code = NULL, error = NULL, attempt = 0, releases = 0, updated_at = now()
+                 WHERE run_id = \(id)
+                   AND (state IN ('failed', 'ready') OR state = 'duplicate' AND error_code = \(Comparison.sentByAnotherRun))
                 """,
                 deadline: .seconds(300)
             )
@@ -75,61 +82,55 @@ extension BulkStore {
     }
 
     /// Carries out a person's decision about one row.
-    package func resolve(run: Int64, row: Int64, _ resolution: Resolution) async throws -> ControlResult {
+    package func resolve(run id: Int64, row: Int64, _ resolution: Resolution) async throws -> ControlResult {
         let assignments: SQL =
             switch resolution {
             case .client(let uid): "state = 'done', uid = \(uid)::uuid, adopted = true, error_code = NULL, error = NULL"
-            case .create: "state = 'ready', error_code = NULL, error = NULL, releases = 0"
+            case .create: "state = 'ready', error_code = NULL, error = NULL, attempt = 0, releases = 0"
             case .skip: "state = 'skipped'"
             }
         return try await database.transaction { transaction in
+            guard let run = try await LockedRun.lock(id, in: transaction) else { return .notFound }
+            // Nothing sends rows of other runs.
+            if resolution == .create, run.state != .running, run.state != .finished { return run.refusal }
             let rows = try await transaction.query(
                 """
                 UPDATE factpulse.bulk_rows SET \(assignments), candidates = NULL, updated_at = now()
-                 WHERE run_id = \(run) AND row = \(row) AND state = 'needs_review' RETURNING state
+                 WHERE run_id = \(id) AND row = \(row) AND state = 'needs_review' RETURNING state
                 """
             )
             guard !rows.isEmpty else {
                 let found = try await transaction.query(
-                    "SELECT state FROM factpulse.bulk_rows WHERE run_id = \(run) AND row = \(row)"
+                    "SELECT state FROM factpulse.bulk_rows WHERE run_id = \(id) AND row = \(row)"
                 )
                 guard let state = try found.first?.decode(at: 0, as: String.self) else { return .notFound }
                 return .refused(reason: "row \(row) is \(state); only a row that needs review can be resolved")
             }
             if resolution == .create {
                 try await transaction.execute(
-                    """
-                    UPDATE factpulse.bulk_runs SET state = 'running', finished_at = NULL WHERE id = \(run) AND state = 'finished'
-                    """
+                    "SELECT \(ReleaseRow.enqueue(run: "\(id)::bigint", row: "\(row)::bigint"))"
                 )
-                try await transaction.execute(
-                    "SELECT \(ReleaseRow.enqueue(run: "\(run)::bigint", row: "\(row)::bigint"))"
-                )
-                try await JobStore.enqueue(
-                    FinishRun.kind,
-                    arguments: #"{"run": \#(run)}"#,
-                    uniqueKey: "\(run)",
-                    in: transaction
-                )
+                if run.state == .finished { try await Self.follow(id, in: transaction) }
             }
             return .done(rows: 1)
         }
     }
 
-    /// Makes the job that starts a run.
+    /// Makes the job that starts a run. Two for one run are harmless, and a key would let one that is about to end
+    /// swallow the next.
     static func start(_ id: Int64, in transaction: Transaction) async throws {
-        try await JobStore.enqueue(
-            StartRun.kind,
-            arguments: #"{"run": \#(id)}"#,
-            priority: 50,
-            uniqueKey: "\(id)",
-            in: transaction
-        )
+        try await JobStore.enqueue(StartRun.kind, arguments: #"{"run": \#(id)}"#, priority: 50, in: transaction)
     }
 
-    private func refusal(of id: Int64, in transaction: Transaction) async throws -> ControlResult {
-        let rows = try await transaction.query("SELECT state FROM factpulse.bulk_runs WHERE id = \(id)")
-        guard let state = try rows.first?.decode(at: 0, as: String.self) else { return .notFound }
-        return .refused(reason: "run \(id) is \(state)")
+    /// Opens a finished run again. One that runs is followed already, or will be when its batch ends.
+    private static func follow(_ id: Int64, in transaction: Transaction) async throws {
+        try await transaction.execute(
+            "UPDATE factpulse.bulk_runs SET state = 'running', finished_at = NULL WHERE id = \(id)"
+        )
+        try await JobStore.enqueue(FinishRun.kind, arguments: #"{"run": \#(id)}"#, in: transaction)
     }
+}
+
+extension LockedRun {
+    fileprivate var refusal: BulkStore.ControlResult { .refused(reason: "run \(id) is \(state.rawValue)") }
 }

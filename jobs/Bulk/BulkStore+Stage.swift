@@ -9,13 +9,19 @@ extension BulkStore {
         case known(run: Int64)
     }
 
-    /// Who a run is: the same file with the same options is the same run.
-    package static func identity(operation: BulkOperation, digest: String, file: RowFile) -> String {
+    /// Who a run is: the same file with the same options, for the same account, is the same run.
+    package static func identity(
+        account: Account,
+        operation: BulkOperation,
+        digest: String,
+        file: RowFile
+    ) -> String {
         let mapping = file.format.mapping.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(
             separator: ","
         )
         let options = file.options
-        return "\(operation.rawValue) \(digest) \(mapping) fix=\(options.fix) siret=\(options.siretCheck.rawValue) "
+        return
+            "\(account.name) \(operation.rawValue) \(digest) \(mapping) fix=\(options.fix) siret=\(options.siretCheck.rawValue) "
             + "names=\(options.allowSameName)"
     }
 
@@ -26,6 +32,7 @@ extension BulkStore {
     /// - Throws: ``FileError``, `PostgresError`; nothing was written then.
     package func stage(
         _ file: BulkFile,
+        account: Account,
         operation: BulkOperation,
         fileName: String,
         identity: String,
@@ -36,15 +43,20 @@ extension BulkStore {
             let format = file.file.format
             // A long file is one long statement.
             try await transaction.execute("SET LOCAL statement_timeout = 0")
+            try await transaction.execute(
+                "INSERT INTO factpulse.accounts (name) VALUES (\(account.name)) ON CONFLICT DO NOTHING"
+            )
             let rows = try await transaction.query(
                 """
-                INSERT INTO factpulse.bulk_runs (operation, file_name, identity, columns, delimiter, encoding, row_count)
-                SELECT \(operation), \(fileName), \(identity) || CASE WHEN \(forceNew) AND n.earlier > 0 THEN ' #' || n.earlier + 1 ELSE '' END,
+                INSERT INTO factpulse.bulk_runs (account_id, operation, file_name, identity, columns, delimiter, encoding, row_count)
+                SELECT a.id, \(operation), \(fileName), \(identity) || CASE WHEN \(forceNew) AND n.earlier > 0 THEN ' #' || n.earlier + 1 ELSE '' END,
                        \(format.columns), \(format.delimiter.name), \(format.encoding.rawValue), 0
-                  FROM (SELECT count(*) AS earlier FROM factpulse.bulk_runs
+                  FROM factpulse.accounts a,
+                       (SELECT count(*) AS earlier FROM factpulse.bulk_runs
                          WHERE identity = \(identity) OR starts_with(identity, \(identity) || ' #')) n
+                 WHERE a.name = \(account.name)
                 ON CONFLICT (identity) DO NOTHING
-                RETURNING id
+                RETURNING id, account_id
                 """
             )
             guard let row = rows.first else {
@@ -53,8 +65,8 @@ extension BulkStore {
                 )
                 return .known(run: try known[0].decode(at: 0, as: Int64.self))
             }
-            let run = try row.decode(at: 0, as: Int64.self)
-            let count = try await copy(file, operation, into: run, in: transaction, progress: progress)
+            let (run, accountID) = try row.decode((Int64.self, Int64.self))
+            let count = try await copy(file, operation, accountID, into: run, in: transaction, progress: progress)
             try await transaction.execute("UPDATE factpulse.bulk_runs SET row_count = \(count) WHERE id = \(run)")
             try await Self.start(run, in: transaction)
             return .new(run: run)
@@ -64,6 +76,7 @@ extension BulkStore {
     private func copy(
         _ file: BulkFile,
         _ operation: BulkOperation,
+        _ accountID: Int64,
         into run: Int64,
         in transaction: Transaction,
         progress: @Sendable (_ rows: Int) -> Void
@@ -71,8 +84,8 @@ extension BulkStore {
         try await transaction.copy(
             into: "factpulse.bulk_rows",
             columns: [
-                "run_id", "row", "operation", "line", "state", "siret", "name", "name_key", "fields", "cells",
-                "error_code", "error",
+                "run_id", "row", "account_id", "operation", "line", "state", "siret", "name", "name_key", "fields",
+                "cells", "error_code", "error",
             ]
         ) { writer in
             var written = 0
@@ -83,6 +96,7 @@ extension BulkStore {
                     try await writer.row(
                         run,
                         row.row,
+                        accountID,
                         operation,
                         row.line,
                         row.state,

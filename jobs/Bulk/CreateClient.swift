@@ -2,6 +2,7 @@ import FactPulse
 import JobQueue
 import Logging
 import Postgres
+import Synchronization
 
 /// Creates the client of one row of a bulk run, exactly once.
 ///
@@ -29,15 +30,25 @@ package struct CreateClient: JobHandler {
     )
 
     private let api: FactPulseClient
+    private let account: Account
     private let times: SettleTimes
+    private let doubts = Doubts()
 
-    package init(api: FactPulseClient, times: SettleTimes) {
+    package init(api: FactPulseClient, account: Account, times: SettleTimes) {
         self.api = api
+        self.account = account
         self.times = times
     }
 
     package func run(_ arguments: Arguments, _ context: JobContext) async throws -> JobOutcome {
-        let writer = CreateRowWriter(run: arguments.run, row: arguments.row, times: times, context: context)
+        let writer = CreateRowWriter(
+            run: arguments.run,
+            row: arguments.row,
+            account: account,
+            times: times,
+            context: context
+        )
+        if doubts.contains(arguments.run), let outcome = try await writer.passOver() { return outcome }
         // The permit and the token first: once the intent is written, nothing is left to wait for.
         let admission: Admission
         do {
@@ -45,17 +56,25 @@ package struct CreateClient: JobHandler {
         } catch {
             return try await notSent(error, writer)
         }
+        let intent = ContinuousClock.now
         guard let request = try await writer.beginSending() else {
-            return try await writer.settleForeign()
+            doubts.insert(arguments.run)
+            return try await writer.passOver() ?? .snooze(.seconds(1))
+        }
+        doubts.remove(arguments.run)
+        let guarded = api.guarded {
+            try context.checkAlive()
+            // A 401 logs in anew before the call leaves, a stopped process does nothing: ``SettleTimes`` counts on this.
+            guard ContinuousClock.now - intent < times.departure else { throw TooLate() }
         }
         let answer: Result<ClientDetail, FactPulseError>
         do {
-            let guarded = api.guarded { try context.checkAlive() }
             answer = .success(try await guarded.account.createClient(request, admission: admission))
         } catch {
             answer = .failure(error)
         }
-        return try await writer.write(CreateAnswer(answer))
+        // What is known must be written, also by a job that is cancelled now.
+        return try await Task { try await writer.write(CreateAnswer(answer)) }.value
     }
 
     /// Nothing was written and nothing sent.
@@ -67,4 +86,17 @@ package struct CreateClient: JobHandler {
         case .done, .failed, .uncertain: .snooze(.seconds(5))
         }
     }
+
+    /// The call was held up so long after its intent that it may not leave any more.
+    private struct TooLate: Error {}
+}
+
+/// Runs of which a row was not to be sent, when this worker last tried: their rows are looked at before a permit is
+/// spent on them. So a cancelled run costs no permits, and one that goes well costs no further statement.
+private final class Doubts: Sendable {
+    private let runs = Mutex<Set<Int64>>([])
+
+    func contains(_ run: Int64) -> Bool { runs.withLock { $0.contains(run) } }
+    func insert(_ run: Int64) { runs.withLock { _ = $0.insert(run) } }
+    func remove(_ run: Int64) { runs.withLock { _ = $0.remove(run) } }
 }

@@ -3,15 +3,16 @@ import JobQueue
 import Logging
 import Postgres
 
-/// Writes what happens to one row while its client is created. Every method is one fenced transaction.
+/// Writes what happens to one row while its client is created. Every method is one fenced transaction in one round trip.
 struct CreateRowWriter: Sendable {
     let run: Int64
     let row: Int64
+    let account: Account
     let times: SettleTimes
     let context: JobContext
 
     /// The intent: ready → sending. From here on the row is ours until the answer is written or the lease is lost.
-    /// - Returns: what to send; `nil` when the row is not ready or its run is not running.
+    /// - Returns: what to send; `nil` when the row is not to be sent: ``passOver()`` says why.
     func beginSending() async throws -> ClientCreateRequest? {
         let rows = try await context.write(
             """
@@ -19,7 +20,11 @@ struct CreateRowWriter: Sendable {
                SET state = 'sending', attempt = r.attempt + 1, sent_at = now(), settle_until = now() + \(times.settle)::interval,
                    absences = 0, absent_at = NULL, job_id = \(context.job.id), token = \(context.job.token), updated_at = now()
              WHERE r.run_id = \(run) AND r.row = \(row) AND r.state = 'ready'
-               AND EXISTS (SELECT FROM factpulse.bulk_runs b WHERE b.id = r.run_id AND b.state = 'running')
+               AND EXISTS (SELECT FROM factpulse.bulk_runs b JOIN factpulse.accounts a ON a.id = b.account_id
+                            WHERE b.id = r.run_id AND b.state = 'running' AND a.name = \(account.name))
+               -- Whatever made this row ready: another one may have got the client since.
+               AND NOT EXISTS (SELECT FROM factpulse.bulk_rows o WHERE o.account_id = r.account_id AND o.siret = r.siret
+                                  AND o.operation = 'create-clients' AND o.state = 'done')
             RETURNING r.name, r.siret, r.fields ->> 'description'
             """
         )[0]
@@ -28,25 +33,48 @@ struct CreateRowWriter: Sendable {
         return ClientCreateRequest(name: name, description: description, siret: siret)
     }
 
-    /// The row was not ready. A call that an earlier worker left without an answer becomes uncertain; a row of a
-    /// cancelled run is skipped; anything else has been seen to already.
-    func settleForeign() async throws -> JobOutcome {
+    /// Ends the job of a row that is not to be sent. A call that an earlier worker left without an answer becomes
+    /// uncertain, a row of a cancelled run is skipped, one whose client another row has got exists; anything else has
+    /// been seen to already.
+    /// - Returns: `nil` when the row is to be sent after all.
+    func passOver() async throws -> JobOutcome? {
         let rows = try await context.write(
             """
-            UPDATE factpulse.bulk_rows r
-               SET state = CASE WHEN r.state = 'sending' THEN 'uncertain' ELSE 'skipped' END, updated_at = now()
-             WHERE r.run_id = \(run) AND r.row = \(row)
-               AND ((r.state = 'sending' AND NOT EXISTS (SELECT FROM queue.leases l WHERE l.job_id = r.job_id AND l.token = r.token))
-                    OR (r.state = 'ready' AND EXISTS (SELECT FROM factpulse.bulk_runs b WHERE b.id = r.run_id AND b.state = 'cancelled')))
-            RETURNING r.state, CASE WHEN r.state = 'uncertain' THEN (\(SettleCreates.enqueue(at: "r.settle_until"))) END
+            UPDATE factpulse.bulk_rows r SET state = 'uncertain', updated_at = now()
+             WHERE r.run_id = \(run) AND r.row = \(row) AND r.state = 'sending'
+               AND NOT EXISTS (SELECT FROM queue.leases l WHERE l.job_id = r.job_id AND l.token = r.token)
+            RETURNING \(SettleCreates.enqueue(for: "r.account_id", at: "r.settle_until"))
+            """,
             """
-        )[0]
-        return try .completed(["row": rows.first.map { try $0.decode("state", as: String.self) } ?? "unchanged"])
+            UPDATE factpulse.bulk_rows r SET state = 'skipped', updated_at = now()
+             WHERE r.run_id = \(run) AND r.row = \(row) AND r.state = 'ready'
+               AND EXISTS (SELECT FROM factpulse.bulk_runs b WHERE b.id = r.run_id AND b.state = 'cancelled')
+            """,
+            """
+            UPDATE factpulse.bulk_rows r SET state = 'exists', uid = o.uid, updated_at = now()
+              FROM factpulse.bulk_rows o
+             WHERE r.run_id = \(run) AND r.row = \(row) AND r.state = 'ready' AND o.account_id = r.account_id AND o.siret = r.siret
+               AND o.operation = 'create-clients' AND o.state = 'done'
+            """,
+            """
+            SELECT r.state, b.state, a.name
+              FROM factpulse.bulk_rows r
+              JOIN factpulse.bulk_runs b ON b.id = r.run_id
+              JOIN factpulse.accounts a ON a.id = b.account_id
+             WHERE r.run_id = \(run) AND r.row = \(row)
+            """
+        )[3]
+        guard let found = rows.first else { return .failed(reason: "there is no row \(row) of run \(run)") }
+        let (state, runState, owner) = try found.decode((BulkRowState.self, BulkRun.State.self, String.self))
+        if state == .ready, owner != account.name { return account.leave(to: owner, context) }
+        if state == .ready, runState == .running { return nil }
+        return try .completed(["row": state.rawValue])
     }
 
     /// The answer: sending → done, failed, ready or uncertain.
     ///
-    /// Tried again while the lease lives: an answer that cannot be written becomes an uncertain row.
+    /// Tried again while the lease lives: an answer that cannot be written becomes an uncertain row. To be shielded from
+    /// cancellation by the caller.
     func write(_ answer: CreateAnswer) async throws -> JobOutcome {
         switch answer {
         case .done(let uid):
@@ -56,19 +84,27 @@ struct CreateRowWriter: Sendable {
             try await end("state = 'failed', error_code = \(code), error = \(message)")
             return try .completed(["row": "failed", "code": code])
         case .again(let wait):
-            try await end("state = 'ready', settle_until = NULL, sent_at = NULL, job_id = NULL, token = NULL")
+            try await end(Self.notSent)
             return .snooze(wait)
         case .pause(let reason):
-            try await end("state = 'ready', settle_until = NULL, sent_at = NULL, job_id = NULL, token = NULL")
+            try await end(Self.notSent)
             return try await pause(reason)
         case .uncertain(let reason):
             try await end(
                 "state = 'uncertain', error_code = 'ANSWER_LOST', error = \(reason)",
-                then: "SELECT \(SettleCreates.enqueue(at: "now() + \(times.settle)::interval"))"
+                then: """
+                    SELECT \(SettleCreates.enqueue(for: "r.account_id", at: "r.settle_until")) FROM factpulse.bulk_rows r
+                     WHERE r.run_id = \(run) AND r.row = \(row) AND r.state = 'uncertain'
+                    """
             )
             return try .completed(["row": "uncertain"])
         }
     }
+
+    /// Nothing has happened: as before the intent.
+    private static let notSent: SQL = """
+        state = 'ready', attempt = attempt - 1, settle_until = NULL, sent_at = NULL, job_id = NULL, token = NULL
+        """
 
     /// Stops the whole run: what was refused concerns all of its rows. They stay ready.
     func pause(_ reason: String) async throws -> JobOutcome {

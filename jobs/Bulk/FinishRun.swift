@@ -3,6 +3,9 @@ import Logging
 import Postgres
 
 /// Follows a run from the end of its first jobs until no row of it is open, then closes it.
+///
+/// It ends only when, under the lock on the run's row, the run is over or its batch has not ended: so a run that is
+/// running always has one of these, or a batch whose end makes one.
 package struct FinishRun: JobHandler {
     package typealias Arguments = StartRun.Arguments
 
@@ -17,51 +20,81 @@ package struct FinishRun: JobHandler {
     private static let lookAgain = Duration.seconds(1)
     /// Further jobs that a row gets when one ended without an answer, before a person has to look.
     private static let maximumReleases = 3
+    private static let slice = 1_000
 
     package init() {}
 
     package func run(_ arguments: Arguments, _ context: JobContext) async throws -> JobOutcome {
-        let run = arguments.run
-        // Its first jobs have not all ended, or are still to be made. When they have, this job is made again.
-        let waits: SQL = """
-            EXISTS (SELECT FROM factpulse.bulk_runs w LEFT JOIN queue.batches q ON q.id = w.batch_id
-                     WHERE w.id = \(run) AND (w.batch_id IS NULL OR q.id IS NOT NULL AND q.finished_at IS NULL))
+        let isOver = try await context.transaction { transaction in
+            guard let run = try await LockedRun.lock(arguments.run, in: transaction) else { return true }
+            guard run.batchHasEnded else { return true }
+            switch run.state {
+            case .running: try await releaseOrphans(of: run, in: transaction)
+            case .cancelled: try await skip(run, in: transaction)
+            // A paused run is followed again once it goes on.
+            case .staged, .paused, .finished: return true
+            }
+            return try await close(run, in: transaction)
+        }
+        return isOver ? .completed : .snooze(Self.lookAgain)
+    }
+
+    /// Rows whose job ended without an answer, for reasons of our own, get another, but not for ever.
+    private func releaseOrphans(of run: LockedRun, in transaction: Transaction) async throws {
+        let orphans: SQL = """
+            SELECT r.row FROM factpulse.bulk_rows r
+             WHERE r.run_id = \(run.id) AND r.state = 'ready'
+               AND NOT EXISTS (SELECT FROM queue.unique_keys u WHERE u.kind = 'create-client' AND u.key = r.run_id || ':' || r.row)
+             ORDER BY r.row LIMIT \(Self.slice)
             """
-        let states = try await context.write(
-            // A row whose job failed for reasons of our own gets another, but not for ever.
+        try await transaction.execute(
             """
-            UPDATE factpulse.bulk_rows r
+            UPDATE factpulse.bulk_rows
                SET state = 'needs_review', error_code = 'JOB_FAILED', updated_at = now(),
                    error = 'its job ended several times without an answer; see: factpulse-worker jobs list --state failed'
-             WHERE r.run_id = \(run) AND r.state = 'ready' AND r.releases >= \(Self.maximumReleases) AND NOT \(waits)
-               AND r.updated_at < now() - interval '1 minute'
-               AND NOT EXISTS (SELECT FROM queue.unique_keys u WHERE u.kind = 'create-client' AND u.key = r.run_id || ':' || r.row)
-            """,
-            """
-            UPDATE factpulse.bulk_rows r SET releases = r.releases + 1, updated_at = now()
-             WHERE r.run_id = \(run) AND r.state = 'ready' AND r.releases < \(Self.maximumReleases) AND NOT \(waits)
-               AND EXISTS (SELECT FROM factpulse.bulk_runs b WHERE b.id = r.run_id AND b.state IN ('running', 'cancelled'))
-               AND NOT EXISTS (SELECT FROM queue.unique_keys u WHERE u.kind = 'create-client' AND u.key = r.run_id || ':' || r.row)
-            RETURNING \(ReleaseRow.enqueue(run: "r.run_id", row: "r.row"))
-            """,
-            """
-            SELECT \(SettleCreates.enqueue(at: "now()"))
-             WHERE EXISTS (SELECT FROM factpulse.bulk_rows WHERE run_id = \(run) AND state IN ('sending', 'uncertain'))
-            """,
-            """
-            UPDATE factpulse.bulk_runs b SET state = 'finished', finished_at = now()
-             WHERE b.id = \(run) AND b.state = 'running'
-               AND NOT EXISTS (SELECT FROM factpulse.bulk_rows r
-                                WHERE r.run_id = b.id AND r.state IN ('staged', 'ready', 'sending', 'uncertain'))
-            """,
-            """
-            SELECT b.state = 'paused' OR \(waits) OR NOT EXISTS (SELECT FROM factpulse.bulk_rows r
-                    WHERE r.run_id = b.id AND r.state IN ('staged', 'ready', 'sending', 'uncertain'))
-              FROM factpulse.bulk_runs b WHERE b.id = \(run)
+             WHERE run_id = \(run.id) AND row = ANY (ARRAY(\(orphans))) AND releases >= \(Self.maximumReleases)
+               AND updated_at < now() - interval '1 minute'
             """
         )
-        // A paused run is followed again once it goes on.
-        let isOver = try states[4].first?.decode(at: 0, as: Bool.self) ?? true
-        return isOver ? .completed : .snooze(Self.lookAgain)
+        try await transaction.execute(
+            """
+            UPDATE factpulse.bulk_rows r SET releases = r.releases + 1, updated_at = now()
+             WHERE r.run_id = \(run.id) AND r.row = ANY (ARRAY(\(orphans))) AND r.state = 'ready' AND r.releases < \(Self.maximumReleases)
+            RETURNING \(ReleaseRow.enqueue(run: "r.run_id", row: "r.row"))
+            """
+        )
+    }
+
+    /// Rows that became ready again after the run was cancelled.
+    private func skip(_ run: LockedRun, in transaction: Transaction) async throws {
+        try await transaction.execute(
+            """
+            UPDATE factpulse.bulk_rows SET state = 'skipped', updated_at = now() WHERE run_id = \(run.id) AND state IN ('staged', 'ready')
+            """
+        )
+    }
+
+    /// Closes a run without open rows.
+    /// - Returns: whether none is open.
+    private func close(_ run: LockedRun, in transaction: Transaction) async throws -> Bool {
+        let rows = try await transaction.query(
+            """
+            SELECT EXISTS (SELECT FROM factpulse.bulk_rows WHERE run_id = \(run.id) AND state IN ('staged', 'ready')),
+                   EXISTS (SELECT FROM factpulse.bulk_rows WHERE run_id = \(run.id) AND state IN ('sending', 'uncertain'))
+            """
+        )
+        let (waiting, sent) = try rows[0].decode((Bool.self, Bool.self))
+        if sent {
+            try await transaction.execute(
+                "SELECT \(SettleCreates.enqueue(for: "\(run.accountID)::bigint", at: "now()"))"
+            )
+        }
+        if waiting || sent { return false }
+        try await transaction.execute(
+            """
+            UPDATE factpulse.bulk_runs SET state = 'finished', finished_at = now() WHERE id = \(run.id) AND state = 'running'
+            """
+        )
+        return true
     }
 }

@@ -2,15 +2,23 @@
 
 CREATE SCHEMA factpulse;
 
+-- An account on a server. What a rehearsal against one server learned says nothing about another.
+CREATE TABLE factpulse.accounts (
+    id    int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name  text NOT NULL UNIQUE                        -- address of the API / e-mail
+);
+
 CREATE TABLE factpulse.bulk_runs (
     id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    account_id   int NOT NULL REFERENCES factpulse.accounts,
     operation    text NOT NULL CHECK (operation IN ('create-clients', 'update-clients', 'activate', 'deactivate',
                                                     'configure-pdp', 'rotate-keys', 'generate-webhook-secrets')),
     -- staged: the rows are here; running: compared with the server, jobs are made; paused: stopped by a refusal that
     -- concerns all rows; finished: no row is open; cancelled: by an operator, no further row is sent.
     state        text NOT NULL DEFAULT 'staged' CHECK (state IN ('staged', 'running', 'paused', 'finished', 'cancelled')),
     file_name    text NOT NULL,
-    -- Digest of the file, the operation and the options that change what a row means: the same file again is the same run.
+    -- The account, the operation, the digest of the file and the options that change what a row means: the same file again
+    -- is the same run.
     identity     text NOT NULL UNIQUE,
     columns      text[] NOT NULL,
     delimiter    text NOT NULL,
@@ -23,7 +31,7 @@ CREATE TABLE factpulse.bulk_runs (
     created_at   timestamptz NOT NULL DEFAULT now(),
     started_at   timestamptz,
     finished_at  timestamptz,
-    UNIQUE (id, operation),
+    UNIQUE (id, operation, account_id),
     CONSTRAINT bulk_runs_paused_says_why CHECK (state <> 'paused' OR reason IS NOT NULL),
     CONSTRAINT bulk_runs_finished_when_over CHECK ((state IN ('finished', 'cancelled')) = (finished_at IS NOT NULL))
 );
@@ -39,7 +47,8 @@ CREATE TABLE factpulse.bulk_rows (
     name_key      text,                               -- the name, folded: how clients without SIRET are compared
     fields        jsonb NOT NULL DEFAULT '{}',        -- what goes to the API, beside name and SIRET
     cells         text[] NOT NULL,                    -- the record as it stood in the file
-    attempt       int NOT NULL DEFAULT 0,             -- calls that were about to be sent
+    account_id    int NOT NULL,
+    attempt       int NOT NULL DEFAULT 0,             -- calls that the server may have carried out
     sent_at       timestamptz,                        -- when the last of them was
     settle_until  timestamptz,                        -- before this, the server may still carry out a call we gave up
     absences      int NOT NULL DEFAULT 0,             -- complete sweeps since then that did not find the client
@@ -55,7 +64,7 @@ CREATE TABLE factpulse.bulk_rows (
     error         text,
     updated_at    timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (run_id, row),
-    FOREIGN KEY (run_id, operation) REFERENCES factpulse.bulk_runs (id, operation),
+    FOREIGN KEY (run_id, operation, account_id) REFERENCES factpulse.bulk_runs (id, operation, account_id),
     CONSTRAINT bulk_rows_state_known CHECK (state IN ('staged', 'rejected', 'duplicate', 'exists', 'ready', 'sending', 'done',
                                                       'failed', 'uncertain', 'needs_review', 'skipped')),
     CONSTRAINT bulk_rows_done_has_uid CHECK (state NOT IN ('done', 'exists') OR uid IS NOT NULL),
@@ -66,10 +75,12 @@ CREATE TABLE factpulse.bulk_rows (
 ) WITH (fillfactor = 70);
 
 -- No two rows, of any runs, may be creating a client with one SIRET: the API has neither a unique rule nor a delete.
-CREATE UNIQUE INDEX bulk_rows_one_creator ON factpulse.bulk_rows (siret)
+CREATE UNIQUE INDEX bulk_rows_one_creator ON factpulse.bulk_rows (account_id, siret)
  WHERE operation = 'create-clients' AND state IN ('ready', 'sending', 'uncertain', 'needs_review');
--- What a later run finds of an earlier one.
-CREATE INDEX bulk_rows_created ON factpulse.bulk_rows (siret) WHERE operation = 'create-clients' AND state = 'done';
+-- What a later run finds of an earlier one: by SIRET, and for rows without one by name.
+CREATE INDEX bulk_rows_created ON factpulse.bulk_rows (account_id, siret) WHERE operation = 'create-clients' AND state = 'done';
+CREATE INDEX bulk_rows_by_name ON factpulse.bulk_rows (account_id, name_key)
+ WHERE operation = 'create-clients' AND siret IS NULL AND state IN ('ready', 'sending', 'uncertain', 'needs_review', 'done');
 -- What is not over yet.
 CREATE INDEX bulk_rows_open ON factpulse.bulk_rows (run_id, state, row) WHERE state IN ('staged', 'ready', 'sending', 'uncertain');
 -- Whose client a client is.

@@ -19,6 +19,7 @@ struct BulkImport {
         let database = try await settings.openDatabase(logger)
         let store = BulkStore(database)
         let identity = BulkStore.identity(
+            account: settings.account,
             operation: operation,
             digest: try await digest(),
             file: checked.file.file
@@ -57,6 +58,7 @@ struct BulkImport {
         do {
             staged = try await store.stage(
                 checked.file,
+                account: settings.account,
                 operation: operation,
                 fileName: URL(filePath: checked.path).lastPathComponent,
                 identity: identity,

@@ -5,7 +5,7 @@ import Postgres
 struct BulkRunsRetry: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "retry",
-        abstract: "Sends a run's failed rows again, and goes on with a paused run.",
+        abstract: "Sends a run's failed rows again, and goes on with a run that is paused or stuck.",
         discussion: """
             EXAMPLES:
               factpulse-worker bulk-runs retry 12

@@ -59,7 +59,7 @@ struct BulkControlTests {
             let run = try await bulk.run(BulkFixture.lines(2))
             // As if a worker had died right after the server carried out the call for row 1.
             await bulk.server.world.seedClients([SandboxClient(name: "Autre")])
-            try await bulk.drainUntilReady(run)
+            try await bulk.release(run)
             await bulk.server.world.seedClients([SandboxClient(name: "Société 1", siret: SandboxWorld.siret(1))])
             try await bulk.database.execute(
                 """
@@ -72,32 +72,6 @@ struct BulkControlTests {
             #expect(try await bulk.rows(run).first?.adopted == true)
             #expect(try await bulk.creates() == 1)
             #expect(await bulk.server.world.report().duplicates.isEmpty)
-        }
-    }
-}
-
-extension BulkFixture {
-    /// Starts the run by hand: its rows are ready and their jobs wait.
-    func drainUntilReady(_ run: Int64) async throws {
-        try await database.transaction { transaction in
-            try await transaction.execute(
-                "UPDATE factpulse.bulk_runs SET state = 'running', started_at = now(), released = row_count WHERE id = \(run)"
-            )
-            try await transaction.execute(
-                "UPDATE factpulse.bulk_rows SET state = 'ready' WHERE run_id = \(run) AND state = 'staged'"
-            )
-            try await transaction.execute(
-                """
-                SELECT queue.enqueue('create-client', jsonb_build_object('run', run_id, 'row', row))
-                  FROM factpulse.bulk_rows WHERE run_id = \(run)
-                """
-            )
-            try await transaction.execute(
-                "SELECT queue.enqueue('finish-run', jsonb_build_object('run', \(run)::bigint))"
-            )
-            try await transaction.execute(
-                "DELETE FROM queue.ready r USING queue.jobs j WHERE j.id = r.job_id AND j.kind = 'start-run'"
-            )
         }
     }
 }

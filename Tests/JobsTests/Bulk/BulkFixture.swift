@@ -15,21 +15,29 @@ struct BulkFixture {
     let server: SandboxServer
     let database: Database
     let store: BulkStore
+    /// Whose runs are made here, and whose jobs are run.
+    var account = Account(name: "sandbox/demo")
+    private let gate: any RequestGate
     private let logger: Logger
 
     static func with(
         faults: [FaultRule] = [],
         options: SandboxOptions = SandboxOptions(),
+        gate: any RequestGate = OpenGate(),
         _ body: (BulkFixture) async throws -> Void
     ) async throws {
         try await SandboxServer.withServer(SandboxConfiguration(options: options, faults: faults)) { server in
             var logger = Logger(label: "test")
             logger.logLevel = .critical
             let database = TestDatabase.current.database
-            let fixture = BulkFixture(server: server, database: database, store: BulkStore(database), logger: logger)
-            try await fixture.withClient { api in
-                try await JobStore(database).declare(Catalogue.make(api: api, times: settle).policies)
-            }
+            let fixture = BulkFixture(
+                server: server,
+                database: database,
+                store: BulkStore(database),
+                gate: gate,
+                logger: logger
+            )
+            try await JobStore(database).declare(Catalogue.policies)
             try await body(fixture)
         }
     }
@@ -47,12 +55,14 @@ struct BulkFixture {
         try ([header] + lines).joined(separator: "\r\n").write(toFile: path, atomically: true, encoding: .utf8)
         let file = try await BulkFile.open(path: path, operation: .createClients, options: options)
         let identity = BulkStore.identity(
+            account: account,
             operation: .createClients,
             digest: try await file.digest(path: path),
             file: file.file
         )
         return try await store.stage(
             file,
+            account: account,
             operation: .createClients,
             fileName: "test.csv",
             identity: identity,
@@ -84,7 +94,7 @@ struct BulkFixture {
                 store: JobStore(database),
                 heartbeats: heartbeats,
                 listener: nil,
-                catalogue: Catalogue.make(api: api, times: Self.settle),
+                catalogue: Catalogue.make(api: api, account: account, times: Self.settle),
                 configuration: configuration,
                 logger: logger
             )
@@ -99,7 +109,7 @@ struct BulkFixture {
             credentials: .password(email: "demo@factpulse.test", Secret("demo-password"))
         )
         configuration.requestTimeout = Self.settle.requestTimeout
-        let api = FactPulseClient(configuration, gate: OpenGate(), logger: logger)
+        let api = FactPulseClient(configuration, gate: gate, logger: logger)
         do {
             try await body(api)
         } catch {

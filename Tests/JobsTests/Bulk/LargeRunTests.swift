@@ -34,45 +34,15 @@ struct LargeRunTests {
             let run = try await bulk.run(BulkFixture.lines(60) + ["Dupont;"])
             try await bulk.release(run, review: 61)
             #expect(try await bulk.store.resolve(run: run, row: 61, .create) == .done(rows: 1))
-            // Before all the others, as if it had come when none of them had begun.
+            // What follows a run to its end looks at it when none of them has begun.
             try await bulk.database.execute(
-                "UPDATE queue.ready r SET priority = 1 FROM queue.jobs j WHERE j.id = r.job_id AND j.kind = 'finish-run'"
+                "SELECT queue.enqueue('finish-run', jsonb_build_object('run', \(run)::bigint), priority => 1)"
             )
             try await bulk.drain()
             #expect(try await bulk.counts(run)[.done] == 61)
             #expect(try await bulk.store.run(run)?.state == .finished)
             let jobs = try await bulk.database.query("SELECT count(*) FROM queue.jobs WHERE kind = 'create-client'")
             #expect(try jobs[0].decode(at: 0, as: Int.self) == 61)
-        }
-    }
-}
-
-extension BulkFixture {
-    /// Does by hand what starts a run: its rows are ready, but one that needs review, and their jobs wait.
-    fileprivate func release(_ run: Int64, review row: Int64) async throws {
-        try await database.transaction { transaction in
-            try await transaction.execute("DELETE FROM queue.ready")
-            let batch = try await JobStore.openBatch(
-                callback: FinishRun.kind,
-                arguments: #"{"run": \#(run)}"#,
-                in: transaction
-            )
-            try await transaction.execute(
-                "UPDATE factpulse.bulk_runs SET state = 'running', started_at = now(), batch_id = \(batch) WHERE id = \(run)"
-            )
-            try await transaction.execute(
-                """
-                UPDATE factpulse.bulk_rows SET state = CASE WHEN row = \(row) THEN 'needs_review' ELSE 'ready' END, error_code = 'TEST'
-                 WHERE run_id = \(run)
-                """
-            )
-            try await transaction.execute(
-                """
-                SELECT queue.enqueue_many('create-client', array_agg(jsonb_build_object('run', run_id, 'row', row)), batch_id => \(batch))
-                  FROM factpulse.bulk_rows WHERE run_id = \(run) AND state = 'ready'
-                """
-            )
-            try await JobStore.sealBatch(batch, in: transaction)
         }
     }
 }

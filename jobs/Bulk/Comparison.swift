@@ -1,0 +1,109 @@
+import JobQueue
+import Postgres
+
+/// Compares a slice of staged rows with the clients that the server and earlier runs have, and makes the rest ready.
+///
+/// Holds the account's comparison lock to the end of its transaction: of two runs with the same client, the second sees
+/// the first one's rows.
+struct Comparison: Sendable {
+    static let sentByAnotherRun = "SENT_BY_ANOTHER_RUN"
+
+    let run: LockedRun
+    /// The rows of the slice.
+    let rows: ClosedRange<Int64>
+    let sweep: Int64
+
+    /// - Returns: the numbers of the rows that are ready.
+    func makeReady(in transaction: Transaction) async throws -> [Int64] {
+        try await transaction.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended('factpulse.comparison', \(run.accountID)::bigint))"
+        )
+        // In this order: a row that is in flight now may be done by the next statement, but not the other way round.
+        try await markInFlight(in: transaction)
+        try await markKnown(in: transaction)
+        try await markNamesakes(in: transaction)
+        let ready = try await transaction.query(
+            "UPDATE factpulse.bulk_rows SET state = 'ready', updated_at = now() WHERE \(staged) RETURNING row"
+        )
+        return try ready.map { try $0.decode(at: 0, as: Int64.self) }
+    }
+
+    // What is looked up for each row stands in a subquery of its own, which only an index can answer. A join would be
+    // planned by statistics, and those of rows that were staged a moment ago are missing or wrong.
+
+    /// Both ends: the index remembers the rows of the slices before, until a vacuum.
+    private var staged: SQL {
+        "run_id = \(run.id) AND row BETWEEN \(rows.lowerBound) AND \(rows.upperBound) AND state = 'staged'"
+    }
+
+    private func markInFlight(in transaction: Transaction) async throws {
+        try await transaction.execute(
+            """
+            UPDATE factpulse.bulk_rows r
+               SET state = 'duplicate', error_code = \(Self.sentByAnotherRun), error = k.error, updated_at = now()
+              FROM (SELECT s.run_id, s.row,
+                           (SELECT 'row ' || o.row || ' of run ' || o.run_id || ' is creating a client with this SIRET'
+                              FROM factpulse.bulk_rows o
+                             WHERE o.account_id = s.account_id AND o.siret = s.siret AND o.operation = 'create-clients'
+                               AND o.state IN ('ready', 'sending', 'uncertain', 'needs_review')) AS error
+                      FROM factpulse.bulk_rows s WHERE \(staged)) k
+             WHERE r.run_id = k.run_id AND r.row = k.row AND k.error IS NOT NULL
+            """
+        )
+    }
+
+    /// One SIRET, one client: the oldest, should there be several. Rows of earlier runs count too, for a list may lag
+    /// behind a create.
+    private func markKnown(in transaction: Transaction) async throws {
+        try await transaction.execute(
+            """
+            UPDATE factpulse.bulk_rows r SET state = 'exists', uid = k.uid, updated_at = now()
+              FROM (SELECT s.run_id, s.row,
+                           (SELECT known.uid
+                              FROM (SELECT c.uid, c.created_at FROM factpulse.sightings c
+                                     WHERE c.sweep_id = \(sweep) AND c.siret = s.siret
+                                    UNION ALL
+                                    SELECT o.uid, o.updated_at FROM factpulse.bulk_rows o
+                                     WHERE o.account_id = s.account_id AND o.siret = s.siret
+                                       AND o.operation = 'create-clients' AND o.state = 'done') known
+                             ORDER BY known.created_at LIMIT 1) AS uid
+                      FROM factpulse.bulk_rows s WHERE \(staged)) k
+             WHERE r.run_id = k.run_id AND r.row = k.row AND k.uid IS NOT NULL
+            """
+        )
+    }
+
+    /// Without a SIRET only the name can match, and a name proves nothing: a person decides. Not about the names of this
+    /// same run, which the check of the file has judged.
+    private func markNamesakes(in transaction: Transaction) async throws {
+        try await transaction.execute(
+            """
+            UPDATE factpulse.bulk_rows r
+               SET state = 'needs_review', candidates = k.uids, error_code = 'SAME_NAME_EXISTS', updated_at = now(),
+                   error = 'the row has no SIRET and a client of this name exists; see candidates and decide: bulk-runs resolve'
+              FROM (SELECT s.run_id, s.row,
+                           (SELECT array_agg(c.uid ORDER BY c.created_at) FROM factpulse.sightings c
+                             WHERE c.sweep_id = \(sweep) AND c.name_key = s.name_key
+                               AND NOT EXISTS (SELECT FROM factpulse.bulk_rows o
+                                                WHERE o.uid = c.uid AND o.run_id = s.run_id AND o.state = 'done')) AS uids
+                      FROM factpulse.bulk_rows s WHERE \(staged) AND s.siret IS NULL) k
+             WHERE r.run_id = k.run_id AND r.row = k.row AND k.uids IS NOT NULL
+            """
+        )
+        try await transaction.execute(
+            """
+            UPDATE factpulse.bulk_rows r
+               SET state = 'needs_review', error_code = 'SAME_NAME_IN_ANOTHER_RUN', updated_at = now(),
+                   error = k.place || ' has this name and no SIRET either; see what became of it and decide: bulk-runs resolve'
+              FROM (SELECT s.run_id, s.row,
+                           (SELECT 'row ' || o.row || ' of run ' || o.run_id FROM factpulse.bulk_rows o
+                             WHERE o.account_id = s.account_id AND o.name_key = s.name_key AND o.run_id <> s.run_id
+                               AND o.operation = 'create-clients' AND o.siret IS NULL
+                               AND o.state IN ('ready', 'sending', 'uncertain', 'needs_review', 'done')
+                             ORDER BY o.run_id, o.row LIMIT 1) AS place
+                      FROM factpulse.bulk_rows s WHERE \(staged) AND s.siret IS NULL) k
+             WHERE r.run_id = k.run_id AND r.row = k.row AND k.place IS NOT NULL
+            """
+        )
+    }
+}
