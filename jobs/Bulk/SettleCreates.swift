@@ -83,6 +83,7 @@ package struct SettleCreates: JobHandler {
         adopted: Int, unclear: Int, absent: Int
     ) {
         try await context.transaction { transaction in
+            try await ClientSweep.confirm(sweep, in: transaction)
             // Without a SIRET a name proves nothing: it only forbids to create again.
             let rows = try await transaction.query(
                 """

@@ -45,7 +45,7 @@ package struct StartRun: JobHandler {
             try await ClientSweep.forget(sweep.id, in: context.store.database)
             return .snooze(.seconds(2))
         }
-        while try await releaseSlice(arguments.run, sweep: sweep.id, context) {
+        while try await releaseSlice(arguments.run, sweep, context) {
             try context.checkAlive()
         }
         let batch = try await seal(arguments.run, sweep: sweep.id, context)
@@ -92,8 +92,9 @@ package struct StartRun: JobHandler {
 
     /// Compares and releases the next staged rows.
     /// - Returns: whether there were any.
-    private func releaseSlice(_ run: Int64, sweep: Int64, _ context: JobContext) async throws -> Bool {
+    private func releaseSlice(_ run: Int64, _ sweep: ClientSweep.Result, _ context: JobContext) async throws -> Bool {
         try await context.transaction { transaction in
+            try await ClientSweep.confirm(sweep, in: transaction)
             // Runs that start together see each other's rows: one slice at a time.
             try await transaction.execute("SELECT pg_advisory_xact_lock(hashtextextended('factpulse.bulk_rows', 0))")
             let rows = try await transaction.query(
@@ -111,7 +112,7 @@ package struct StartRun: JobHandler {
             let (batch, first, last) = try row.decode((Int64.self, Int64.self, Int64.self))
             // Both ends: the index remembers the rows of the slices before, until a vacuum.
             let staged: SQL = "run_id = \(run) AND row BETWEEN \(first) AND \(last) AND state = 'staged'"
-            try await markExisting(staged, sweep: sweep, in: transaction)
+            try await markExisting(staged, sweep: sweep.id, in: transaction)
             let ready = try await transaction.query(
                 """
                 UPDATE factpulse.bulk_rows SET state = 'ready', updated_at = now() WHERE \(staged)

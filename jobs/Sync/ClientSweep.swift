@@ -59,6 +59,18 @@ package struct ClientSweep: Sendable {
         return Result(id: id, outcome: outcome, clients: seen)
     }
 
+    /// To stand first in the transaction that uses what a complete sweep saw.
+    ///
+    /// A crash of the database empties the table, which is not logged, and an empty table says that no client exists.
+    /// - Throws: ``SightingsLost``.
+    package static func confirm(_ sweep: Result, in transaction: Transaction) async throws {
+        guard sweep.clients > 0 else { return }
+        let rows = try await transaction.query(
+            "SELECT EXISTS (SELECT FROM factpulse.sightings WHERE sweep_id = \(sweep.id))"
+        )
+        guard try rows[0].decode(at: 0, as: Bool.self) else { throw SightingsLost(sweep: sweep.id) }
+    }
+
     /// Forgets what a sweep saw, once it has been used.
     package static func forget(_ id: Int64, in executor: some SQLExecutor) async throws {
         try await executor.execute("DELETE FROM factpulse.sightings WHERE sweep_id = \(id)")
@@ -112,4 +124,11 @@ package struct ClientSweep: Sendable {
             """
         )
     }
+}
+
+/// What a sweep saw is gone. Nothing was concluded from it; another sweep is needed.
+package struct SightingsLost: Error, CustomStringConvertible {
+    let sweep: Int64
+
+    package var description: String { "the database crashed and forgot what sweep \(sweep) saw" }
 }
