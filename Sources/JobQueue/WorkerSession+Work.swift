@@ -27,21 +27,18 @@ extension WorkerSession {
         var headDue = ContinuousClock.now
         var hotUntil = ContinuousClock.now
         var failures = 0
-        var audit = LeaseAudit(interval: configuration.auditInterval)
         while !stop.isSet {
             try Task.checkCancellation()
+            guard let wanted = await freeSlots() else { continue }
+            if ContinuousClock.now >= headDue {
+                cursors = [:]
+                headDue = .now.advanced(by: Self.headInterval)
+            }
             do {
-                // Here, between two claims: the leases of one under way would look unknown.
-                if audit.isDue() { try await giveBackUnknown() }
-                guard let wanted = await freeSlots() else { continue }
-                if ContinuousClock.now >= headDue {
-                    cursors = [:]
-                    headDue = .now.advanced(by: Self.headInterval)
-                }
                 let fromHead = cursors.isEmpty
                 let claimed = try await claim(wanted, cursors: &cursors)
                 failures = 0
-                held.add(claimed)
+                if !claimed.isEmpty { CrashPoint.reached("after-claim") }
                 slots.take(claimed.count)
                 for job in claimed {
                     jobs.addTask { await run(job, cutShort: cutShort) }
@@ -58,7 +55,6 @@ extension WorkerSession {
                 )
             } catch let error as PostgresError where error.isTransient {
                 failures += 1
-                audit.claimFailed()
                 logger.warning("Could not claim jobs; trying again", metadata: ["error": "\(error)"])
                 await wake.claim.wait(
                     atMost: Backoff(base: .milliseconds(200), maximum: .seconds(5)).delay(after: failures)
@@ -97,16 +93,6 @@ extension WorkerSession {
         return claimed
     }
 
-    private func giveBackUnknown() async throws {
-        let count = try await store.giveBack(heldBy: id, except: held.tokens)
-        if count > 0 {
-            logger.warning(
-                "Gave back jobs that were claimed without our knowing",
-                metadata: ["jobs": "\(count)"]
-            )
-        }
-    }
-
     private func isDrained() async throws -> Bool {
         guard slots.runningCount == 0, completions.count == 0 else { return false }
         return try await store.isEmpty(dueWithin: configuration.drainHorizon)
@@ -120,8 +106,6 @@ extension WorkerSession {
         jobLogger[metadataKey: "job.attempt"] = "\(job.attempt)"
         if let outcome = await outcome(of: job, cutShort: cutShort, logger: jobLogger) {
             completions.append(FinishedJob(job: job, outcome: outcome))
-        } else {
-            held.remove([job])
         }
     }
 

@@ -48,6 +48,7 @@ package struct CreateClient: JobHandler {
         guard let request = try await writer.beginSending() else {
             return try await writer.settleForeign()
         }
+        CrashPoint.reached("after-intent")
         let answer: Result<ClientDetail, FactPulseError>
         do {
             let guarded = api.guarded { try context.checkAlive() }
@@ -55,7 +56,10 @@ package struct CreateClient: JobHandler {
         } catch {
             answer = .failure(error)
         }
-        return try await writer.write(CreateAnswer(answer))
+        CrashPoint.reached("after-answer")
+        let outcome = try await writer.write(CreateAnswer(answer))
+        CrashPoint.reached("after-answer-written")
+        return outcome
     }
 
     /// Nothing was written and nothing sent.

@@ -49,7 +49,9 @@ package struct SettleCreates: JobHandler {
             try await ClientSweep.forget(sweep.id, in: context.store.database)
             return .snooze(.seconds(5))
         }
+        CrashPoint.reached("after-sweep")
         let counts = try await settle(with: sweep, context)
+        CrashPoint.reached("after-settle")
         context.logger.info(
             "Settled calls whose answer was lost",
             metadata: ["adopted": "\(counts.adopted)", "unclear": "\(counts.unclear)", "absent": "\(counts.absent)"]

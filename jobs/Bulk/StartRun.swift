@@ -46,9 +46,11 @@ package struct StartRun: JobHandler {
             return .snooze(.seconds(2))
         }
         while try await releaseSlice(arguments.run, sweep, context) {
+            CrashPoint.reached("after-release")
             try context.checkAlive()
         }
         let batch = try await seal(arguments.run, sweep: sweep.id, context)
+        CrashPoint.reached("after-seal")
         try await context.store.settleBatch(batch)
         return .completed
     }
