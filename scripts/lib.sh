@@ -181,11 +181,19 @@ start_postgres() {
         quietly as_server_user env LC_ALL=C "$bin/initdb" -D "$home/data" -A trust -U postgres -E UTF8 --locale=C \
             --no-sync
     ) || die 69 "initdb failed"
+    POSTGRES_OPTIONS=$*
+    run_postgres
+    export DATABASE_URL="postgresql://postgres@/postgres?host=$home"
+}
+
+# Starts the server in the folder that start_postgres made.
+run_postgres() {
+    local home=$WORKSPACE/postgres
     (
         cd /
         # Options reach the server through a shell: names and values here hold no blanks.
-        as_server_user env LC_ALL=C "$bin/pg_ctl" start -s -w -t 60 -D "$home/data" -l "$home/log" \
-            -o "-h '' -k $home -c max_connections=400 $*" >/dev/null
+        as_server_user env LC_ALL=C "$(find_pgbin)/pg_ctl" start -s -w -t 60 -D "$home/data" -l "$home/log" \
+            -o "-h '' -k $home -c max_connections=400 $POSTGRES_OPTIONS" >/dev/null
     ) || {
         say "PostgreSQL did not start. Its log:"
         cat "$home/log" >&2 || true
@@ -193,15 +201,19 @@ start_postgres() {
     }
     # SIGQUIT: nobody needs these files written out.
     keep_until_exit "$(head -1 "$home/data/postmaster.pid")" QUIT
-    export DATABASE_URL="postgresql://postgres@/postgres?host=$home"
 }
 
-# stop_postgres: for a script that goes on without it.
-stop_postgres() {
+# crash_postgres: ends the server without a checkpoint, as a crash of it would. run_postgres then recovers it.
+crash_postgres() {
     local pid
     pid=$(head -1 "$WORKSPACE/postgres/data/postmaster.pid")
     kill_now "$pid" QUIT
     while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
+}
+
+# stop_postgres: for a script that goes on without it.
+stop_postgres() {
+    crash_postgres
     rm -rf "$WORKSPACE/postgres"
     unset DATABASE_URL
 }

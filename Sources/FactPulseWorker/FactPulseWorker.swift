@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import JobQueue
 
 @main
 struct FactPulseWorker: AsyncParsableCommand {
@@ -43,6 +44,9 @@ struct FactPulseWorker: AsyncParsableCommand {
         // A reader that leaves (… | head) and a file size limit are told by the write that fails.
         signal(SIGPIPE, SIG_IGN)
         signal(SIGXFSZ, SIG_IGN)
+        #if DEBUG
+            CrashPoint.arm(ProcessInfo.processInfo.environment["FACTPULSE_CRASH_AT"])
+        #endif
         do {
             var command = try parseAsRoot()
             if var command = command as? any AsyncParsableCommand {

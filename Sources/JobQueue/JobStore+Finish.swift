@@ -24,7 +24,9 @@ extension JobStore {
         var statements: [SQL] = []
         if !ended.ids.isEmpty { statements += ended.statements }
         if !returned.ids.isEmpty { statements.append(returned.statement) }
+        CrashPoint.reached("before-end")
         let results = try await database.pipeline(statements)
+        CrashPoint.reached("after-end")
         try await finishBatches(Set(sorted.compactMap(\.job.batchID)))
         return Set(try results.joined().compactMap { try $0.decode(at: 0, as: Int64?.self) })
     }

@@ -44,6 +44,7 @@ extension WorkerSession {
                 let fromHead = cursors.isEmpty
                 let claimed = try await claim(wanted, cursors: &cursors)
                 failures = 0
+                if !claimed.isEmpty { CrashPoint.reached("after-claim") }
                 held.add(claimed)
                 slots.take(claimed.count)
                 for job in claimed {

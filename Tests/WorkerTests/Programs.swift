@@ -15,7 +15,7 @@ final class Programs: Sendable {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         // Not the rest: what a developer has set for the real API stays out of tests.
         environment = ProcessInfo.processInfo.environment.filter {
-            ["PATH", "HOME", "LD_LIBRARY_PATH", "TMPDIR", "TZ"].contains($0.key)
+            ["PATH", "HOME", "LD_LIBRARY_PATH", "TMPDIR", "TZ", "PGBIN"].contains($0.key)
         }
     }
 
@@ -28,7 +28,8 @@ final class Programs: Sendable {
             outcome = .failure(error)
             for program in programs.all { Issue.record("\(try program.tail())") }
         }
-        for program in programs.all { try await program.die() }
+        // A test that ran out of time is cancelled, which must not keep its programs alive.
+        try await Task { for program in programs.all { try await program.die() } }.value
         try FileManager.default.removeItem(at: programs.folder)
         try outcome.get()
     }
@@ -36,10 +37,12 @@ final class Programs: Sendable {
     /// Every program started so far.
     var all: [RunningProgram] { started.withLock { $0 } }
 
-    /// Starts one of ours, which stand beside the test bundle, or any other by its path.
+    /// Starts one of ours, which stand beside the test bundle or where `FACTPULSE_PROGRAMS` says, or any other by its path.
     func start(_ name: String, _ arguments: [String], environment: [String: String] = [:]) throws -> RunningProgram {
-        let here = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
-        let program = name.hasPrefix("/") ? URL(filePath: name) : here.appending(path: name)
+        let ours =
+            ProcessInfo.processInfo.environment["FACTPULSE_PROGRAMS"].map { URL(filePath: $0) }
+            ?? URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
+        let program = name.hasPrefix("/") ? URL(filePath: name) : ours.appending(path: name)
         guard FileManager.default.isExecutableFile(atPath: program.path(percentEncoded: false)) else {
             throw NoProgram(path: program.path(percentEncoded: false))
         }

@@ -18,11 +18,14 @@ struct SandboxProcess: Sendable {
     let url: String
     let program: RunningProgram
 
-    /// Starts one on a free port, and returns when it takes requests.
-    static func start(_ faults: Faults, in programs: Programs) async throws -> SandboxProcess {
+    var port: Int { URLComponents(string: url)?.port ?? 0 }
+
+    /// Starts one, and returns when it takes requests.
+    /// - Parameter port: 0: any free one.
+    static func start(_ faults: Faults, port: Int = 0, in programs: Programs) async throws -> SandboxProcess {
         let settings = String(decoding: try JSONEncoder().encode(faults), as: UTF8.self)
         let file = try programs.write(settings, to: "faults-\(UUID().uuidString).json")
-        let program = try programs.start("factpulse-sandbox", ["--port", "0", "--faults", file])
+        let program = try programs.start("factpulse-sandbox", ["--port", "\(port)", "--faults", file])
         let words = "listening on "
         let line = try await eventually("the sandbox tells its address", else: program.tail) {
             try program.stdout().split(separator: "\n").first { $0.contains(words) }

@@ -39,7 +39,7 @@ extension BulkStore {
         forceNew: Bool,
         progress: @Sendable (_ rows: Int) -> Void
     ) async throws -> Staged {
-        try await database.transaction { transaction in
+        let staged = try await database.transaction { transaction -> Staged in
             let format = file.file.format
             // A long file is one long statement.
             try await transaction.execute("SET LOCAL statement_timeout = 0")
@@ -69,8 +69,11 @@ extension BulkStore {
             let count = try await copy(file, operation, accountID, into: run, in: transaction, progress: progress)
             try await transaction.execute("UPDATE factpulse.bulk_runs SET row_count = \(count) WHERE id = \(run)")
             try await Self.start(run, in: transaction)
+            CrashPoint.reached("before-stage-commit")
             return .new(run: run)
         }
+        CrashPoint.reached("after-stage")
+        return staged
     }
 
     private func copy(

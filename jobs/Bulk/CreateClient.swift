@@ -67,14 +67,18 @@ package struct CreateClient: JobHandler {
             // A 401 logs in anew before the call leaves, a stopped process does nothing: ``SettleTimes`` counts on this.
             guard ContinuousClock.now - intent < times.departure else { throw TooLate() }
         }
+        CrashPoint.reached("after-intent")
         let answer: Result<ClientDetail, FactPulseError>
         do {
             answer = .success(try await guarded.account.createClient(request, admission: admission))
         } catch {
             answer = .failure(error)
         }
+        CrashPoint.reached("after-answer")
         // What is known must be written, also by a job that is cancelled now.
-        return try await Task { try await writer.write(CreateAnswer(answer)) }.value
+        let outcome = try await Task { try await writer.write(CreateAnswer(answer)) }.value
+        CrashPoint.reached("after-answer-written")
+        return outcome
     }
 
     /// Nothing was written and nothing sent.

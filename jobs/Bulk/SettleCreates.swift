@@ -60,7 +60,9 @@ package struct SettleCreates: JobHandler {
             try await ClientSweep.forget(sweep.id, in: context.store.database)
             return .snooze(.seconds(5))
         }
+        CrashPoint.reached("after-sweep")
         let verdicts = try await due.settle(with: sweep.id, context)
+        CrashPoint.reached("after-settle")
         context.logger.info(
             "Settled calls whose answer was lost",
             metadata: Dictionary(uniqueKeysWithValues: verdicts.map { ($0.key, "\($0.value)") })

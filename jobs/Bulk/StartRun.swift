@@ -55,12 +55,14 @@ package struct StartRun: JobHandler {
             return .snooze(.seconds(2))
         }
         while try await releaseSlice(arguments.run, batch, sweep.id, context) {
+            CrashPoint.reached("after-release")
             try context.checkAlive()
         }
         try await context.transaction { transaction in
             try await ClientSweep.forget(sweep.id, in: transaction)
             try await JobStore.sealBatch(batch, in: transaction)
         }
+        CrashPoint.reached("after-seal")
         try await context.store.settleBatch(batch)
         return .completed
     }

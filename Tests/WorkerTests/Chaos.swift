@@ -1,0 +1,57 @@
+import Foundation
+import Testing
+
+/// How large the tests are that kill things: small in `scripts/test`; `scripts/chaos` sets the variables.
+enum Chaos {
+    /// Rows of the import whose workers are killed.
+    static let rows = Int(number("CHAOS_ROWS", 150))
+    /// Between two kills.
+    static let killEvery = Duration.seconds(number("CHAOS_KILL_EVERY", 1))
+    /// How often the time to a rescue is taken.
+    static let rescues = Int(number("CHAOS_RESCUES", 2))
+    /// How long a worker is stopped. Others have its jobs after 15 to 18 seconds.
+    static let pause = Duration.seconds(number("CHAOS_PAUSE", 21))
+    /// Rows of the import whose rate is measured.
+    static let rateRows = Int(number("CHAOS_RATE_ROWS", 250))
+    /// Least part of the permitted rate that must be used. A loaded machine may not get further.
+    static let leastUsed = number("CHAOS_LEAST_USED", 0)
+
+    private static func number(_ name: String, _ standard: Double) -> Double {
+        guard let text = ProcessInfo.processInfo.environment[name] else { return standard }
+        guard let number = Double(text) else { preconditionFailure("\(name) is no number") }
+        return number
+    }
+}
+
+/// What was measured. Each figure goes to the file that `CHAOS_FIGURES` names, if it names one, for `scripts/chaos` to show.
+struct Figures {
+    let title: String
+
+    /// A figure without a promise.
+    func note(_ name: String, _ value: some CustomStringConvertible) throws {
+        try write([title, name, value.description, "", ""])
+    }
+
+    /// A figure that a promise was made about. Fails the test where it is broken.
+    func expect(
+        _ name: String,
+        _ value: some CustomStringConvertible,
+        _ promise: String,
+        _ isKept: Bool,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        #expect(isKept, "\(title): \(name) is \(value), promised: \(promise)", sourceLocation: sourceLocation)
+        try write([title, name, value.description, promise, isKept ? "kept" : "BROKEN"])
+    }
+
+    private func write(_ cells: [String]) throws {
+        guard let path = ProcessInfo.processInfo.environment["CHAOS_FIGURES"] else { return }
+        let line = Data((cells.joined(separator: "\t") + "\n").utf8)
+        // One write to the end of the file: several tests may be at it.
+        let file = open(path, O_WRONLY | O_APPEND | O_CREAT, 0o644)
+        guard file >= 0 else { throw CocoaError(.fileWriteUnknown) }
+        defer { close(file) }
+        let written = line.withUnsafeBytes { Foundation.write(file, $0.baseAddress, $0.count) }
+        guard written == line.count else { throw CocoaError(.fileWriteUnknown) }
+    }
+}
