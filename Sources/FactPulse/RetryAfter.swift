@@ -20,17 +20,8 @@ enum RetryAfter {
         min(longest, .milliseconds(Int64(min(max(seconds, 0), 1e9) * 1000)))
     }
 
-    /// The three forms of an HTTP date; all of them are in GMT.
     private static func date(_ text: String, now: Date) -> Duration? {
-        let text = text.trimmingCharacters(in: .whitespaces)
-        let formatter = DateFormatter()
-        formatter.locale = Locale(identifier: "en_US_POSIX")
-        formatter.timeZone = TimeZone(identifier: "GMT")
-        for format in ["EEE, dd MMM yyyy HH:mm:ss zzz", "EEEE, dd-MMM-yy HH:mm:ss zzz", "EEE MMM d HH:mm:ss yyyy"] {
-            formatter.dateFormat = format
-            if let date = formatter.date(from: text) { return bounded(date.timeIntervalSince(now)) }
-        }
-        return nil
+        HTTPDate.read(text).map { bounded($0.timeIntervalSince(now)) }
     }
 
     private static func sentence(_ text: String) -> Duration? {

@@ -7,7 +7,7 @@ import Synchronization
 final class Wire: Sendable {
     let configuration: FactPulseConfiguration
     let gate: any RequestGate
-    private let transport: Transport
+    let transport: Transport
     private let logger: Logger
     private let breaker = Mutex(CircuitBreaker())
 

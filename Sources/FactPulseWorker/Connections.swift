@@ -1,4 +1,5 @@
 import FactPulse
+import Foundation
 import JobQueue
 import Jobs
 import Logging
@@ -13,9 +14,18 @@ extension Settings {
     }
 
     func postgres() throws -> PostgresConfiguration {
-        var configuration = try PostgresConfiguration(url: databaseURL)
+        var configuration = try PostgresConfiguration(url: databaseURL, called: "DATABASE_URL")
         configuration.maximumConnections = databasePool
+        configuration.preparedStatements = !throughPgBouncer
+        configuration.sessionSettings = !throughPgBouncer
         return configuration
+    }
+
+    /// How to reach the database for LISTEN; `nil`: not at all.
+    func postgresForListening() throws -> PostgresConfiguration? {
+        guard listens else { return nil }
+        if let listenURL { return try PostgresConfiguration(url: listenURL, called: "DATABASE_LISTEN_URL") }
+        return throughPgBouncer ? nil : try postgres()
     }
 
     /// A database whose schema this program can work with.
@@ -24,6 +34,13 @@ extension Settings {
         let database = Database(try postgres(), logger: logger)
         try await Schema.migrator(database).check()
         return database
+    }
+
+    /// Which row of the rate limits is this account's.
+    var rateLimitName: String {
+        let host = URLComponents(string: apiURL)?.host ?? apiURL
+        // Names stand between spaces in a notification.
+        return "\(host)/\(account)".replacing(" ", with: "_")
     }
 
     var settleTimes: SettleTimes { SettleTimes(requestTimeout: requestTimeout, grace: settleGrace) }

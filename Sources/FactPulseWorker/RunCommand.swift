@@ -18,8 +18,9 @@ struct RunCommand: AsyncParsableCommand {
               factpulse-worker run --drain
               factpulse-worker run --concurrency 32 --queue urgent --queue default
 
-            Run as many as you like, on any machines: they share the queue and the rate limit. SIGTERM or Ctrl-C stops
-            it in good order (it claims no more, finishes what it holds, gives back the rest); a second one at once.
+            Run as many as you like, on any machines: they share the queue and the rate
+            limit. SIGTERM or Ctrl-C stops it in good order (it claims no more, finishes
+            what it holds, gives back the rest); a second one at once.
             """
     )
 
@@ -45,12 +46,13 @@ struct RunCommand: AsyncParsableCommand {
         var postgres = try settings.postgres()
         // What a stopped process has locked is free by the time that others may have its jobs.
         postgres.idleInTransactionTimeout = WorkerConfiguration().selfFenceAfter
+        _ = try settings.postgresForListening()
         let database = Database(postgres, logger: logger)
         try await Self.waitForSchema(database, logger)
         if settings.dashboard != nil {
             logger.notice("This release has no dashboard; FACTPULSE_HTTP is not used")
         }
-        let (gate, limiter) = try await makeGate(settings, api, database, logger)
+        let (gate, limiter) = try await makeGate(settings, database, logger)
         let client = FactPulseClient(api, gate: gate, logger: logger)
         let outcome: Result<Void, any Error>
         do {
@@ -68,15 +70,11 @@ struct RunCommand: AsyncParsableCommand {
     /// The limit that all workers of this account share; none where the rate limit is 0.
     private func makeGate(
         _ settings: Settings,
-        _ api: FactPulseConfiguration,
         _ database: Database,
         _ logger: Logger
     ) async throws -> (any RequestGate, RateLimiter?) {
         guard settings.rateLimit > 0 else { return (OpenGate(), nil) }
-        let host = URLComponents(string: api.baseURL)?.host ?? api.baseURL
-        // Names stand between spaces in a notification.
-        let name = "\(host)/\(settings.account)".replacing(" ", with: "_")
-        let limiter = RateLimiter(database, name: name, cap: settings.rateLimit, logger: logger)
+        let limiter = RateLimiter(database, name: settings.rateLimitName, cap: settings.rateLimit, logger: logger)
         try await limiter.declare()
         return (FleetGate(limiter, logger: logger), limiter)
     }
@@ -98,12 +96,13 @@ struct RunCommand: AsyncParsableCommand {
 
         var heartbeats = postgres
         heartbeats.maximumConnections = 2
+        let listening = try settings.postgresForListening()
         let channels = [JobStore.wakeChannel, JobStore.rateChannel]
         let news = RateNews(limiter)
         let worker = Worker(
             store: store,
             heartbeats: Database(heartbeats, logger: logger),
-            listener: settings.listens ? Listener(postgres, channels: channels, logger: logger) : nil,
+            listener: listening.map { Listener($0, channels: channels, logger: logger) },
             catalogue: catalogue,
             configuration: configuration,
             logger: logger,

@@ -38,11 +38,7 @@ final class Programs: Sendable {
 
     /// Starts one of ours, which stand beside the test bundle, or any other by its path.
     func start(_ name: String, _ arguments: [String], environment: [String: String] = [:]) throws -> RunningProgram {
-        let here = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
-        let program = name.hasPrefix("/") ? URL(filePath: name) : here.appending(path: name)
-        guard FileManager.default.isExecutableFile(atPath: program.path(percentEncoded: false)) else {
-            throw NoProgram(path: program.path(percentEncoded: false))
-        }
+        let program = URL(filePath: try path(name))
         return try started.withLock { started in
             let running = try RunningProgram(
                 program,
@@ -54,6 +50,15 @@ final class Programs: Sendable {
             started.append(running)
             return running
         }
+    }
+
+    /// The path of one of ours, or the one given.
+    func path(_ name: String) throws -> String {
+        let here = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
+        let program = name.hasPrefix("/") ? URL(filePath: name) : here.appending(path: name)
+        let path = program.path(percentEncoded: false)
+        guard FileManager.default.isExecutableFile(atPath: path) else { throw NoProgram(path: path) }
+        return path
     }
 
     /// Runs a program to its end.

@@ -71,7 +71,7 @@ CREATE UNIQUE INDEX bulk_rows_one_creator ON factpulse.bulk_rows (siret)
 -- What a later run finds of an earlier one.
 CREATE INDEX bulk_rows_created ON factpulse.bulk_rows (siret) WHERE operation = 'create-clients' AND state = 'done';
 -- What is not over yet.
-CREATE INDEX bulk_rows_open ON factpulse.bulk_rows (run_id, state, row) WHERE state IN ('staged', 'ready', 'sending', 'uncertain');
+CREATE INDEX bulk_rows_open ON factpulse.bulk_rows (run_id, state, row) WHERE state IN ('staged', 'ready', 'sending', 'uncertain', 'needs_review');
 -- Whose client a client is.
 CREATE INDEX bulk_rows_by_uid ON factpulse.bulk_rows (uid) WHERE uid IS NOT NULL;
 
