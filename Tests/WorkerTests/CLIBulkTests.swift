@@ -79,6 +79,8 @@ struct CLIBulkTests {
                 "bulk",
                 "create-clients",
                 file.path(percentEncoded: false),
+                "--encoding",
+                "utf-16le",
                 "--map",
                 "name=Raison"
             )
