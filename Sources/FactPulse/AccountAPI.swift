@@ -7,9 +7,10 @@ package struct AccountAPI: Sendable {
     package static let largestPage = 100
 
     /// Gets the right to send one request now, see ``Admission``.
+    /// - Parameter operation: What for; errors name it.
     /// - Throws: ``FactPulseError``. Nothing was sent but, at most, a login.
-    package func admit() async throws(FactPulseError) -> Admission {
-        try await session.admit(.createClient, .account)
+    package func admit(for operation: Operation = .createClient) async throws(FactPulseError) -> Admission {
+        try await session.admit(operation, .account)
     }
 
     /// One page of the clients. Pages shift while clients are created: compare ``ClientListResponse/total``.

@@ -6,7 +6,7 @@ import Logging
 /// A cheap value over shared connections and tokens; make one for the program, and ``shutdown()`` it at the end.
 /// Nothing is ever sent twice, except once more after a 401, which says that nothing happened.
 package struct FactPulseClient: Sendable {
-    private let session: Session
+    let session: Session
     private var check: Departure.Check?
 
     package init(_ configuration: FactPulseConfiguration, gate: any RequestGate, logger: Logger) {

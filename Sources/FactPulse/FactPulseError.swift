@@ -91,7 +91,9 @@ extension FactPulseError: CustomStringConvertible, CustomDebugStringConvertible 
         if let code { facts.append(code) }
         if !fields.isEmpty { facts.append("fields: " + fields.map(\.field).joined(separator: ", ")) }
         if let detail { facts.append(detail) }
-        return "\(operation.rawValue): \(outcome.sentence)"
+        var doubt = ""
+        if case .uncertain = outcome, !operation.isRead { doubt = ": it may or may not have happened" }
+        return "\(operation.rawValue): \(outcome.sentence)\(doubt)"
             + (facts.isEmpty ? "" : " (\(facts.joined(separator: "; ")))")
     }
 
@@ -113,7 +115,7 @@ extension Outcome {
             "FactPulse asks to slow down" + (retryAfter.map { ", for \($0)" } ?? "")
         case .unauthorized: "FactPulse did not accept the token or key: check the credentials and the client's state"
         case .credentialsRefused: "FactPulse refused the e-mail address or password: check the credentials"
-        case .uncertain(let reason): "\(reason.sentence): it may or may not have happened"
+        case .uncertain(let reason): reason.sentence
         }
     }
 }

@@ -22,6 +22,10 @@ final class Session: Sendable {
         }
     }
 
+    func greet() async throws(FactPulseError) -> Greeting {
+        try await wire.greet()
+    }
+
     func shutdown() async throws {
         try await wire.shutdown()
     }

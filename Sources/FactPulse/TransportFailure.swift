@@ -13,7 +13,7 @@ struct TransportFailure {
         if let error = error as? HTTPClientError {
             detail = error.shortDescription
         } else {
-            detail = String("\(error)".prefix(300))
+            detail = error is CancellationError ? "stopped on this side" : String("\(error)".prefix(300))
         }
     }
 

@@ -7,7 +7,7 @@ import Synchronization
 final class Wire: Sendable {
     let configuration: FactPulseConfiguration
     let gate: any RequestGate
-    private let transport: Transport
+    let transport: Transport
     private let logger: Logger
     private let breaker = Mutex(CircuitBreaker())
 
@@ -125,7 +125,7 @@ extension Exchange {
         guard case .answer(let status, _, let body) = observation, status == 429 || status == 503 else { return }
         let header = headers.first(name: "Retry-After")
         // A date is the server's, so it is read by the server's clock where it shows it.
-        let now = headers.first(name: "Date").flatMap(RetryAfter.instant) ?? Date()
+        let now = headers.first(name: "Date").flatMap(HTTPDate.read) ?? Date()
         let retryAfter = RetryAfter.read(header: header, message: message, now: now)
         observation = .answer(status: status, retryAfter: retryAfter, body: body)
     }

@@ -9,15 +9,17 @@ struct BulkCommand: AsyncParsableCommand {
         discussion: """
             EXAMPLES:
               factpulse-worker bulk create-clients clients.csv --dry-run
-              factpulse-worker bulk create-clients clients.csv --wait
-              factpulse-worker bulk create-clients clients.csv --skip-invalid --fix --wait --result result.csv
-              factpulse-worker bulk create-clients export.csv --map name="Raison sociale" --map siret=#3
+              factpulse-worker bulk create-clients clients.csv --wait --result result.csv
+              factpulse-worker bulk create-clients clients.csv --skip-invalid --fix
+              factpulse-worker bulk create-clients a.csv --map name="Raison sociale"
 
-            The whole file is checked before the first call. The rows then wait in the database for the workers
-            (factpulse-worker run). The same file again shows its run and starts nothing; --force-new starts another.
-            Encoding, delimiter and columns are found by themselves in what Excel writes.
+            The whole file is checked before the first call. The rows then wait in the
+            database for the workers (factpulse-worker run). The same file again shows its
+            run and starts nothing; --force-new starts another. Encoding, delimiter and
+            columns are found by themselves in what Excel writes.
 
-            create-clients reads the columns name (nom, raison sociale, …), siret and description.
+            create-clients reads the columns name (nom, raison sociale, …), siret and
+            description.
             """
     )
 

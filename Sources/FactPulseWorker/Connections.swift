@@ -1,4 +1,5 @@
 import FactPulse
+import Foundation
 import JobQueue
 import Jobs
 import Logging
@@ -13,9 +14,18 @@ extension Settings {
     }
 
     func postgres() throws -> PostgresConfiguration {
-        var configuration = try PostgresConfiguration(url: databaseURL)
+        var configuration = try PostgresConfiguration(url: databaseURL, called: "DATABASE_URL")
         configuration.maximumConnections = databasePool
+        configuration.preparedStatements = !throughPgBouncer
+        configuration.sessionSettings = !throughPgBouncer
         return configuration
+    }
+
+    /// How to reach the database for LISTEN; `nil`: not at all.
+    func postgresForListening() throws -> PostgresConfiguration? {
+        guard listens else { return nil }
+        if let listenURL { return try PostgresConfiguration(url: listenURL, called: "DATABASE_LISTEN_URL") }
+        return throughPgBouncer ? nil : try postgres()
     }
 
     /// A database whose schema this program can work with.

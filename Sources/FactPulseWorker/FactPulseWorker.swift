@@ -28,9 +28,9 @@ struct FactPulseWorker: AsyncParsableCommand {
               77  credentials refused
               78  configuration
 
-            Data goes to standard output, messages to standard error. Configuration is environment, or a file
-            (--config): DATABASE_URL, FACTPULSE_EMAIL, FACTPULSE_PASSWORD_FILE, FACTPULSE_RATE_LIMIT and more; see the
-            README.
+            Data goes to standard output, messages to standard error. Configuration is
+            environment, or a file (--config): DATABASE_URL, FACTPULSE_EMAIL,
+            FACTPULSE_PASSWORD_FILE, FACTPULSE_RATE_LIMIT and more; see the README.
             """,
         version: version,
         subcommands: [
@@ -48,6 +48,7 @@ struct FactPulseWorker: AsyncParsableCommand {
             CrashPoint.arm(ProcessInfo.processInfo.environment["FACTPULSE_CRASH_AT"])
         #endif
         do {
+            if let failure = Misspelling.find(in: Array(CommandLine.arguments.dropFirst())) { throw failure }
             var command = try parseAsRoot()
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()

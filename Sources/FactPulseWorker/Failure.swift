@@ -48,14 +48,18 @@ struct Failure: Error {
     init(_ error: PostgresError) {
         let text = "\(error)"
         switch error.kind {
-        case .authenticationFailed:
-            self.init(.credentialsRefused, "\(text): check the user and password in DATABASE_URL")
-        case .refused: self.init(.configuration, "\(text): check DATABASE_URL")
-        case .configuration: self.init(.configuration, "DATABASE_URL: \(text)")
-        case .migration:
-            self.init(.configuration, "\(text): use the matching version, or run factpulse-worker migrate")
-        case .unavailable, .connectionLost, .deadlineExceeded, .poolTimeout:
-            self.init(.unavailable, "\(text): check that the database runs and DATABASE_URL is right")
+        case .authenticationFailed: self.init(.credentialsRefused, text)
+        case .refused where error.sqlState == "08P01":
+            self.init(
+                .configuration,
+                "DATABASE_URL leads to a PgBouncer, which takes no settings: set DATABASE_PGBOUNCER=true"
+            )
+        case .refused, .configuration, .migration: self.init(.configuration, text)
+        case .outdatedSchema:
+            self.init(.configuration, "the database is older than this program: run factpulse-worker migrate")
+        case .unavailable, .poolTimeout: self.init(.unavailable, text)
+        case .connectionLost, .deadlineExceeded:
+            self.init(.unavailable, "\(text): check that the database runs, and try again")
         case .cancelled: self.init(.tryLater, "interrupted: start the command again")
         case .server: self.init(server: error, text)
         case .unusable, .decoding, .encoding: self.init(.bug, "\(text): this is a bug, please report it")
@@ -67,6 +71,12 @@ struct Failure: Error {
         // An unknown schema, table, column or function.
         case "3F000", "42P01", "42703", "42883":
             self.init(.configuration, "\(text): the schema is missing or old, run factpulse-worker migrate")
+        // A prepared statement that is gone, or that somebody else prepared.
+        case "26000", "42P05":
+            self.init(
+                .configuration,
+                "\(text): DATABASE_URL leads to a pooler in transaction mode, set DATABASE_PGBOUNCER=true"
+            )
         case "42501": self.init(.configuration, "\(text): grant the right to the user of DATABASE_URL")
         case _ where error.isTransient: self.init(.unavailable, "\(text): try again")
         default: self.init(.bug, "\(text): this is a bug, please report it")
@@ -81,7 +91,11 @@ struct Failure: Error {
             case .notSent(.invalidRequest), .refused(status: 404): .configuration
             case .notSent, .uncertain, .refused: .unavailable
             }
-        self.init(status, "\(error)")
+        if case .uncertain = error.outcome {
+            self.init(status, "\(error): check that FactPulse is up, and try again")
+        } else {
+            self.init(status, "\(error)")
+        }
     }
 }
 

@@ -41,7 +41,7 @@ struct LineLogHandler: LogHandler {
     private func text(_ time: String, _ event: LogEvent, _ facts: [(key: String, value: Logger.MetadataValue)])
         -> String
     {
-        let level = event.level.rawValue.padding(toLength: 8, withPad: " ", startingAt: 0)
+        let level = event.level.rawValue.padded(to: 8)
         var line = "\(time) \(level) \(event.message)"
         for (key, value) in facts {
             let text = "\(value)"

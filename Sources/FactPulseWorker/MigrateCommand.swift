@@ -13,8 +13,9 @@ struct MigrateCommand: AsyncParsableCommand {
               factpulse-worker migrate
               factpulse-worker migrate --status
 
-            Safe to run at any time and by several programs at once: each change is applied once, in a transaction of
-            its own, and never undone. Workers of the version before go on working meanwhile.
+            Safe to run at any time and by several programs at once: each change is
+            applied once, in a transaction of its own, and never undone. Workers of the
+            version before go on working meanwhile.
             """
     )
 
@@ -60,6 +61,7 @@ struct MigrateCommand: AsyncParsableCommand {
         if !status {
             for migration in applied { try Output.print("applied \(migration.version) \(migration.name)") }
             try Output.print(applied.isEmpty ? "The database was up to date." : "The database is up to date.")
+            if !applied.isEmpty { Messages.write("what else is needed: factpulse-worker doctor") }
             return
         }
         var table = TextTable([("version", .right), ("name", .left), ("applied", .left)])

@@ -18,8 +18,9 @@ struct RunCommand: AsyncParsableCommand {
               factpulse-worker run --drain
               factpulse-worker run --concurrency 32 --queue urgent --queue default
 
-            Run as many as you like, on any machines: they share the queue and the rate limit. SIGTERM or Ctrl-C stops
-            it in good order (it claims no more, finishes what it holds, gives back the rest); a second one at once.
+            Run as many as you like, on any machines: they share the queue and the rate
+            limit. SIGTERM or Ctrl-C stops it in good order (it claims no more, finishes
+            what it holds, gives back the rest); a second one at once.
             """
     )
 
@@ -45,6 +46,7 @@ struct RunCommand: AsyncParsableCommand {
         var postgres = try settings.postgres()
         // What a stopped process has locked is free by the time that others may have its jobs.
         postgres.idleInTransactionTimeout = WorkerConfiguration().selfFenceAfter
+        let listening = try settings.postgresForListening()
         let database = Database(postgres, logger: logger)
         try await Self.untilReachable(logger) { try await Schema.migrator(database).check() }
         if settings.dashboard != nil {
@@ -60,8 +62,9 @@ struct RunCommand: AsyncParsableCommand {
                 times: settings.settleTimes
             )
             var configuration = workerConfiguration(settings)
+            configuration.listens = listening != nil
             configuration.closedFor = { max(await limiter?.closedFor ?? .zero, client.closedFor ?? .zero) }
-            try await work(configuration, postgres, JobStore(database), catalogue, limiter, logger)
+            try await work(configuration, postgres, listening, JobStore(database), catalogue, limiter, logger)
             outcome = .success(())
         } catch {
             outcome = .failure(error)
@@ -89,7 +92,6 @@ struct RunCommand: AsyncParsableCommand {
         configuration.queues = queues.isEmpty ? settings.queues : queues
         configuration.shutdownGrace = settings.shutdownGrace
         configuration.drain = drain
-        configuration.listens = settings.listens
         configuration.version = FactPulseWorker.version
         return configuration
     }
@@ -97,6 +99,7 @@ struct RunCommand: AsyncParsableCommand {
     private func work(
         _ configuration: WorkerConfiguration,
         _ postgres: PostgresConfiguration,
+        _ listening: PostgresConfiguration?,
         _ store: JobStore,
         _ catalogue: JobCatalogue,
         _ limiter: RateLimiter?,
@@ -109,7 +112,7 @@ struct RunCommand: AsyncParsableCommand {
         let worker = Worker(
             store: store,
             heartbeats: Database(heartbeats, logger: logger),
-            listener: configuration.listens ? Listener(postgres, channels: channels, logger: logger) : nil,
+            listener: listening.map { Listener($0, channels: channels, logger: logger) },
             catalogue: catalogue,
             configuration: configuration,
             logger: logger,

@@ -1,4 +1,5 @@
 import FactPulse
+import Foundation
 import Logging
 
 /// Everything that can be configured, by environment variables or a file with the same names.
@@ -7,6 +8,11 @@ struct Settings: Sendable {
     var databaseURL = ""
     /// `DATABASE_POOL`, 2 to 200 connections of one worker. Default: 8.
     var databasePool = 8
+    /// `DATABASE_PGBOUNCER`, true or false: `DATABASE_URL` leads to a PgBouncer in transaction mode, so nothing is asked of
+    /// the session: no prepared statements, no settings, no LISTEN. Default: false.
+    var throughPgBouncer = false
+    /// `DATABASE_LISTEN_URL`, text: the way to the same database past the PgBouncer, for LISTEN. Default: none.
+    var listenURL: String?
     /// `FACTPULSE_API_URL`, https (http to this machine only). Default: the public service.
     var apiURL = FactPulseConfiguration.publicURL
     /// `FACTPULSE_EMAIL` with `FACTPULSE_PASSWORD` or `FACTPULSE_PASSWORD_FILE`; or `FACTPULSE_API_KEY` or
@@ -32,21 +38,40 @@ struct Settings: Sendable {
     var logLevel: Logger.Level?
     /// `FACTPULSE_LOG_FORMAT`, text or json. Default: text.
     var logFormat = LogFormat.text
-    /// `FACTPULSE_LISTEN`, true or false; false behind a PgBouncer in transaction mode. Default: true.
+    /// `FACTPULSE_LISTEN`, true or false: whether new jobs wake the worker at once, and not within a second. Default: true.
     var listens = true
     /// `FACTPULSE_HTTP`, host:port of the dashboard, which this release does not have. Default: none.
     var dashboard: String?
 
+    /// Files that hold a secret, or may: those named by `…_FILE`, and the configuration file.
+    private(set) var secretFiles: [String] = []
+    /// Names that look like ours and are none.
+    private(set) var unknownNames: [String] = []
+
+    /// Every setting.
+    static let names = [
+        "DATABASE_URL", "DATABASE_POOL", "DATABASE_PGBOUNCER", "DATABASE_LISTEN_URL", "FACTPULSE_API_URL",
+        "FACTPULSE_EMAIL", "FACTPULSE_PASSWORD", "FACTPULSE_PASSWORD_FILE", "FACTPULSE_API_KEY",
+        "FACTPULSE_API_KEY_FILE", "FACTPULSE_RATE_LIMIT", "FACTPULSE_CONCURRENCY", "FACTPULSE_QUEUES",
+        "FACTPULSE_REQUEST_TIMEOUT", "FACTPULSE_SETTLE_GRACE", "FACTPULSE_SHUTDOWN_GRACE", "FACTPULSE_LOG_LEVEL",
+        "FACTPULSE_LOG_FORMAT", "FACTPULSE_LISTEN", "FACTPULSE_HTTP", "FACTPULSE_CONFIG",
+    ]
+
     /// Reads the environment, and the file where the environment is silent.
     /// - Parameter file: `--config`, or else `FACTPULSE_CONFIG`: lines of `NAME=value`, `#` begins a comment.
     /// - Throws: ``SettingsError`` for the first value that cannot be used.
-    static func load(file: String?) throws -> Settings {
-        try Settings(SettingsReader(try SettingsReader.providers(file: file)))
+    static func load(
+        file: String?,
+        environment: [String: String] = ProcessInfo.processInfo.environment
+    ) throws -> Settings {
+        try Settings(try SettingsReader(file: file, environment: environment))
     }
 
     private init(_ reader: SettingsReader) throws {
         databaseURL = reader.text("DATABASE_URL") ?? databaseURL
         databasePool = try reader.integer("DATABASE_POOL", 2...200) ?? databasePool
+        throughPgBouncer = try reader.flag("DATABASE_PGBOUNCER") ?? throughPgBouncer
+        listenURL = reader.text("DATABASE_LISTEN_URL")
         apiURL = reader.text("FACTPULSE_API_URL") ?? apiURL
         rateLimit = try reader.number("FACTPULSE_RATE_LIMIT", 0...10_000) ?? rateLimit
         concurrency = try reader.integer("FACTPULSE_CONCURRENCY", 1...1_000) ?? concurrency
@@ -59,6 +84,9 @@ struct Settings: Sendable {
         listens = try reader.flag("FACTPULSE_LISTEN") ?? listens
         dashboard = reader.text("FACTPULSE_HTTP")
         try readCredentials(reader)
+        let named = ["FACTPULSE_PASSWORD_FILE", "FACTPULSE_API_KEY_FILE"].map(reader.text) + [reader.file]
+        secretFiles = named.compactMap(\.self)
+        unknownNames = reader.names(beginningWith: "FACTPULSE_").filter { !Self.names.contains($0) }
     }
 
     private mutating func readCredentials(_ reader: SettingsReader) throws {

@@ -5,29 +5,36 @@ import Foundation
 /// Reads single settings and says what is wrong with them. An empty value counts as not set.
 struct SettingsReader {
     private let reader: ConfigReader
-
-    init(_ providers: [any ConfigProvider]) {
-        reader = ConfigReader(providers: providers)
-    }
+    private let names: Set<String>
+    /// The configuration file, where there is one.
+    let file: String?
 
     /// The environment first, then the file.
+    /// - Parameter file: `nil`: the one of `FACTPULSE_CONFIG`, if it is set.
     /// - Throws: ``SettingsError`` when the file cannot be read.
-    static func providers(file: String?) throws -> [any ConfigProvider] {
-        let environment = EnvironmentVariablesProvider()
-        let named = file ?? ProcessInfo.processInfo.environment["FACTPULSE_CONFIG"]
-        guard let named, !named.isEmpty else { return [environment] }
-        let data: Data
+    init(file: String?, environment: [String: String]) throws {
+        let named = file ?? environment["FACTPULSE_CONFIG"] ?? ""
+        self.file = named.isEmpty ? nil : named
+        let variables = try named.isEmpty ? [:] : Self.read(named)
+        names = Set(environment.keys).union(variables.keys)
+        reader = ConfigReader(providers: [
+            EnvironmentVariablesProvider(environmentVariables: environment),
+            EnvironmentVariablesProvider(environmentVariables: variables),
+        ])
+    }
+
+    private static func read(_ path: String) throws -> [String: String] {
         do {
-            data = try Data(contentsOf: URL(filePath: named))
+            return try parse(String(decoding: Data(contentsOf: URL(filePath: path)), as: UTF8.self))
+        } catch let error as SettingsError {
+            throw error
         } catch {
             throw SettingsError(
                 key: "FACTPULSE_CONFIG",
-                problem: "names a file that cannot be read (\(named))",
+                problem: "names a file that cannot be read (\(path))",
                 cure: "check the path and its permissions"
             )
         }
-        let variables = try parse(String(decoding: data, as: UTF8.self))
-        return [environment, EnvironmentVariablesProvider(environmentVariables: variables)]
     }
 
     /// Lines of `NAME=value`. Quotes around a whole value are taken off, as systemd and Docker Compose do.
@@ -51,6 +58,10 @@ struct SettingsReader {
             variables[name] = value
         }
         return variables
+    }
+
+    func names(beginningWith prefix: String) -> [String] {
+        names.filter { $0.hasPrefix(prefix) }.sorted()
     }
 
     func text(_ key: String) -> String? {

@@ -43,14 +43,12 @@ package enum JobControlResult: Sendable, Equatable {
 
 /// What operators ask and order.
 extension JobStore {
-    /// Jobs, the newest first.
-    package func list(state: String?, kind: String?, limit: Int) async throws -> [JobDescription] {
+    /// Jobs, the newest first. Cheap for every state: those that succeeded are many, and only read when asked for.
+    package func list(state: JobState?, kind: String?, limit: Int) async throws -> [JobDescription] {
+        let ofKind: SQL = kind.map { "kind = \($0)" } ?? "true"
+        let inState: SQL = state.map { "state = \($0) AND \($0.candidates)" } ?? "true"
         let rows = try await database.query(
-            """
-            SELECT * FROM queue.job_overview
-             WHERE (\(state)::text IS NULL OR state = \(state)::text) AND (\(kind)::text IS NULL OR kind = \(kind)::text)
-             ORDER BY id DESC LIMIT \(limit)::bigint
-            """
+            "SELECT * FROM queue.job_overview WHERE \(ofKind) AND \(inState) ORDER BY id DESC LIMIT \(limit)::bigint"
         )
         return try rows.map(JobDescription.init)
     }
@@ -80,36 +78,6 @@ extension JobStore {
         }
     }
 
-    /// How many jobs are in each state, by kind. Ended ones are counted over the last day.
-    package func counts() async throws -> [(kind: String, state: String, count: Int)] {
-        let rows = try await database.query(
-            """
-            SELECT kind, state, count(*) FROM queue.job_overview
-             WHERE ended_at IS NULL OR ended_at > now() - interval '1 day'
-             GROUP BY kind, state ORDER BY kind, state
-            """
-        )
-        return try rows.map { row in
-            let (kind, state, count) = try row.decode((String.self, String.self, Int.self))
-            return (kind, state, count)
-        }
-    }
-
-    /// Workers that beat, and how long ago.
-    package func workers() async throws -> [(name: String, version: String, running: Int, silence: Duration)] {
-        let rows = try await database.query(
-            """
-            SELECT w.name, w.version, (SELECT count(*) FROM queue.leases l WHERE l.worker_id = w.id),
-                   extract(epoch FROM clock_timestamp() - w.beat_at)::float8
-              FROM queue.workers w ORDER BY w.id
-            """
-        )
-        return try rows.map { row in
-            let (name, version, running, silence) = try row.decode((String.self, String.self, Int.self, Double.self))
-            return (name, version, running, .seconds(silence))
-        }
-    }
-
     /// Ends a job that waits. One that runs is refused.
     package func cancel(_ id: Int64) async throws -> JobControlResult {
         let cancelled = try await database.transaction { transaction in
@@ -121,6 +89,10 @@ extension JobStore {
                     RETURNING job_id
                 ), late AS (
                     DELETE FROM queue.scheduled WHERE job_id = \(id) RETURNING job_id
+                ), told AS (
+                    INSERT INTO queue.attempts (job_id, attempt, token, worker, outcome, error, started_at)
+                    SELECT id, attempt, 0, 'nobody', 'cancelled', 'cancelled by an operator', now()
+                      FROM queue.jobs WHERE id IN (SELECT job_id FROM gone UNION SELECT job_id FROM late)
                 )
                 UPDATE queue.jobs SET state = 'cancelled', ended_at = now(), error = 'cancelled by an operator'
                  WHERE id IN (SELECT job_id FROM gone UNION SELECT job_id FROM late)

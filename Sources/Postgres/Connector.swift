@@ -82,14 +82,14 @@ enum Connector {
     }
 
     private static func timedOut(_ configuration: PostgresConfiguration) -> PostgresError {
-        let (kind, cure) = SQLState.connectionFailure(nil)
+        let (kind, cure) = SQLState.connectionFailure(nil, url: configuration.urlName)
         let message = "no answer within \(configuration.connectTimeout) from \(configuration); \(cure)"
         return PostgresError(kind, message)
     }
 
     private static func failure(_ words: String, _ configuration: PostgresConfiguration) -> PostgresError {
         let sqlState = sqlState(in: words)
-        let (kind, cure) = SQLState.connectionFailure(sqlState)
+        let (kind, cure) = SQLState.connectionFailure(sqlState, words: words, url: configuration.urlName)
         // Verbose messages end in the place in the server's source.
         let message = words.split(whereSeparator: \.isNewline).first { !$0.hasPrefix("LOCATION") } ?? "no words"
         return PostgresError(kind, "\(message.trimmingCharacters(in: .whitespaces)); \(cure)", sqlState: sqlState)

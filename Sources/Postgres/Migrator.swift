@@ -44,11 +44,12 @@ package struct Migrator: Sendable {
 
     /// Whether this program can work with the database as it is. A newer database is fine: migrations only add.
     ///
-    /// - Throws: ``PostgresError`` of kind `.migration`: a shipped file is not applied, or was applied with another text.
+    /// - Throws: ``PostgresError`` of kind `.outdatedSchema`: a shipped file is not applied; `.migration`: one was applied
+    ///   with another text.
     package func check() async throws {
         let applied = try await tableExists() ? applied(on: database) : [:]
         if let missing = migrations.first(where: { applied[$0.version] == nil }) {
-            throw PostgresError(.migration, "migration \(missing.label) is not applied: run migrate")
+            throw PostgresError(.outdatedSchema, "migration \(missing.label) is not applied: run migrate")
         }
         try await refuseChanges(applied, on: database)
     }

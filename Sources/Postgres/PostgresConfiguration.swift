@@ -25,17 +25,19 @@ package struct PostgresConfiguration: Sendable {
     /// on the role there.
     package var sessionSettings = true
 
+    /// What people call the URL, for messages that tell them to mend it.
+    package let urlName: String
     /// libpq's keywords, as the URL gave them. One of them is the password.
     private let given: [String: String]
 
     /// - Parameter url: `postgresql://user:password@host:5432/database?sslmode=require`, or libpq's `key=value` form.
     ///   Empty: libpq's defaults and the `PG…` variables.
     /// - Throws: ``PostgresError`` of kind `.configuration`, which does not repeat the URL.
-    package init(url: String) throws(PostgresError) {
+    package init(url: String, called urlName: String = "the connection URL") throws(PostgresError) {
         guard let options = PQconninfoParse(url, nil) else {
             throw PostgresError(
                 .configuration,
-                "the connection URL cannot be read; write postgresql://user:password@host:5432/database "
+                "\(urlName) cannot be read; write postgresql://user:password@host:5432/database "
                     + "and percent-encode special characters of the password"
             )
         }
@@ -47,6 +49,7 @@ package struct PostgresConfiguration: Sendable {
             option += 1
         }
         self.given = given
+        self.urlName = urlName
     }
 
     /// What the connection is made with: ours first, the URL's where it says otherwise.

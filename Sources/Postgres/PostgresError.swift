@@ -27,6 +27,8 @@ package struct PostgresError: Error, Sendable {
         case configuration
         /// The database and the shipped migrations disagree.
         case migration
+        /// A shipped migration is not applied yet.
+        case outdatedSchema
     }
 
     package var kind: Kind

@@ -20,20 +20,32 @@ enum SQLState {
     }
 
     /// The kind of a failure to connect, and its cure.
-    static func connectionFailure(_ code: String?) -> (kind: PostgresError.Kind, cure: String) {
+    /// - Parameters:
+    ///   - words: The server's.
+    ///   - url: What the user calls the connection URL.
+    static func connectionFailure(
+        _ code: String?,
+        words: String = "",
+        url: String
+    ) -> (kind: PostgresError.Kind, cure: String) {
         switch code {
         case let code? where code.hasPrefix("28"):
-            (.authenticationFailed, "check the user and the password in the connection URL")
+            (.authenticationFailed, "check the user and the password in \(url)")
         case "3D000":
-            (.refused, "create that database, or correct its name in the connection URL")
+            (.refused, "create that database, or correct its name in \(url)")
         case "53300":
             (.unavailable, "raise the server's max_connections or make the pools smaller")
         case "57P01", "57P02", "57P03":
             (.unavailable, "the server is starting or stopping, wait for it")
+        // PgBouncer says all it has to say with this code.
+        case "08P01" where words.contains("startup parameter"):
+            (.refused, "a PgBouncer takes no settings from its clients: do not send any")
+        case "08P01":
+            (.unavailable, "see the pooler's own words and its log")
         case let code? where isTransient(code):
             (.unavailable, "the server cannot serve this now, wait for it")
         case nil:
-            (.unavailable, "check that PostgreSQL runs there and that the connection URL names its host and port")
+            (.unavailable, "check that PostgreSQL runs there and that \(url) names its host and port")
         default:
             (.refused, "see the server's own words")
         }

@@ -97,7 +97,7 @@ struct BatchTests {
     @Test func `a cancelled member does not hold its batch`() async throws {
         let queue = try await QueueFixture()
         _ = try await batch(1, queue)
-        let member = try #require(try await queue.store.list(state: "ready", kind: nil, limit: 1).first)
+        let member = try #require(try await queue.store.list(state: .ready, kind: nil, limit: 1).first)
         #expect(try await queue.store.cancel(member.id) == .done)
         #expect(try await callbacks(queue) == 1)
     }

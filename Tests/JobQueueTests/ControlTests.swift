@@ -46,8 +46,9 @@ struct ControlTests {
         let queue = try await QueueFixture()
         let first = try await queue.enqueue()
         let second = try await queue.enqueue()
-        #expect(try await queue.store.list(state: "ready", kind: "noop", limit: 10).map(\.id) == [second, first])
-        #expect(try await queue.store.list(state: "failed", kind: nil, limit: 10).isEmpty)
-        #expect(try await queue.store.counts().map(\.count) == [2])
+        #expect(try await queue.store.list(state: .ready, kind: "noop", limit: 10).map(\.id) == [second, first])
+        #expect(try await queue.store.list(state: .failed, kind: nil, limit: 10).isEmpty)
+        let overview = try await queue.store.overview()
+        #expect(overview.depths.map(\.ready) == [2])
     }
 }

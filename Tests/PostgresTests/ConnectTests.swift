@@ -4,44 +4,6 @@ import Postgres
 import TestSupport
 import Testing
 
-/// A server that answers every connection with one protocol message and hangs up.
-private struct RefusingServer {
-    let port: UInt16
-    private let listener: Int32
-
-    /// - Parameter code: The SQLSTATE it refuses with. `nil`: it never answers.
-    init(_ code: String?, words: String) throws {
-        (listener, port) = try Proxy.listen()
-        let listener = listener
-        let refusal = code.map { Self.refusal($0, words) }
-        Thread.detachNewThread {
-            while true {
-                let client = accept(listener, nil, nil)
-                guard client >= 0 else { break }
-                var startup = [UInt8](repeating: 0, count: 4096)
-                _ = read(client, &startup, startup.count)
-                guard let refusal else { continue }
-                _ = refusal.withUnsafeBytes { send(client, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
-                Glibc.close(client)
-            }
-        }
-    }
-
-    func close() {
-        shutdown(listener, Int32(SHUT_RDWR))
-    }
-
-    private static func refusal(_ code: String, _ words: String) -> [UInt8] {
-        var body: [UInt8] = []
-        for field in ["SFATAL", "VFATAL", "C\(code)", "M\(words)", "Ffile.c", "L1", "Rplace"] {
-            body += Array(field.utf8) + [0]
-        }
-        body.append(0)
-        let length = withUnsafeBytes(of: UInt32(body.count + 4).bigEndian) { Array($0) }
-        return [UInt8(ascii: "E")] + length + body
-    }
-}
-
 struct ConnectTests {
     private func refusal(_ code: String?, timeout: Duration = .seconds(5)) async throws -> PostgresError? {
         let server = try RefusingServer(code, words: "no, café")

@@ -39,13 +39,7 @@ final class Programs: Sendable {
 
     /// Starts one of ours, which stand beside the test bundle or where `FACTPULSE_PROGRAMS` says, or any other by its path.
     func start(_ name: String, _ arguments: [String], environment: [String: String] = [:]) throws -> RunningProgram {
-        let ours =
-            ProcessInfo.processInfo.environment["FACTPULSE_PROGRAMS"].map { URL(filePath: $0) }
-            ?? URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
-        let program = name.hasPrefix("/") ? URL(filePath: name) : ours.appending(path: name)
-        guard FileManager.default.isExecutableFile(atPath: program.path(percentEncoded: false)) else {
-            throw NoProgram(path: program.path(percentEncoded: false))
-        }
+        let program = URL(filePath: try path(name))
         return try started.withLock { started in
             let running = try RunningProgram(
                 program,
@@ -57,6 +51,17 @@ final class Programs: Sendable {
             started.append(running)
             return running
         }
+    }
+
+    /// The path of one of ours, or the one given.
+    func path(_ name: String) throws -> String {
+        let ours =
+            ProcessInfo.processInfo.environment["FACTPULSE_PROGRAMS"].map { URL(filePath: $0) }
+            ?? URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
+        let program = name.hasPrefix("/") ? URL(filePath: name) : ours.appending(path: name)
+        let path = program.path(percentEncoded: false)
+        guard FileManager.default.isExecutableFile(atPath: path) else { throw NoProgram(path: path) }
+        return path
     }
 
     /// Runs a program to its end.

@@ -86,6 +86,11 @@ package actor BulkFile {
         return report
     }
 
+    /// Lets ``next(_:)`` begin with the first row again. Whoever reads all rows says so first: he may not be the only one.
+    package func rewind() {
+        cursor = nil
+    }
+
     /// The next rows, at most `limit`; empty at the end. The first call starts at the first row.
     package func next(_ limit: Int) throws -> [FileRow] {
         let cursor: RowCursor

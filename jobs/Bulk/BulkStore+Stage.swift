@@ -91,6 +91,7 @@ extension BulkStore {
                 "cells", "error_code", "error",
             ]
         ) { writer in
+            await file.rewind()
             var written = 0
             while true {
                 let rows = try await file.next(1_000)

@@ -69,13 +69,13 @@ package struct BulkStore: Sendable {
             .decode(at: 0, as: Int.self)
     }
 
-    private static let select: SQL = """
+    static let select: SQL = """
         SELECT id, operation, state, file_name, columns, delimiter, row_count, reason, created_at, finished_at FROM factpulse.bulk_runs
         """
 }
 
 extension BulkRun {
-    fileprivate init(_ row: Row) throws {
+    init(_ row: Row) throws {
         id = try row.decode("id")
         operation = try row.decode("operation")
         state = try row.decode("state")

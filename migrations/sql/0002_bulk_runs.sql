@@ -82,7 +82,7 @@ CREATE INDEX bulk_rows_created ON factpulse.bulk_rows (account_id, siret) WHERE 
 CREATE INDEX bulk_rows_by_name ON factpulse.bulk_rows (account_id, name_key)
  WHERE operation = 'create-clients' AND siret IS NULL AND state IN ('ready', 'sending', 'uncertain', 'needs_review', 'done');
 -- What is not over yet.
-CREATE INDEX bulk_rows_open ON factpulse.bulk_rows (run_id, state, row) WHERE state IN ('staged', 'ready', 'sending', 'uncertain');
+CREATE INDEX bulk_rows_open ON factpulse.bulk_rows (run_id, state, row) WHERE state IN ('staged', 'ready', 'sending', 'uncertain', 'needs_review');
 -- Whose client a client is.
 CREATE INDEX bulk_rows_by_uid ON factpulse.bulk_rows (uid) WHERE uid IS NOT NULL;
 

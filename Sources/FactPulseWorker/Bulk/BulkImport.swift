@@ -16,6 +16,7 @@ struct BulkImport {
         let logger = settings.makeLogger()
         // Said before anything is touched.
         _ = try settings.factPulse()
+        if let result = following.result { try await Self.checkWritable(result) }
         let database = try await settings.openDatabase(logger)
         let store = BulkStore(database)
         let identity = BulkStore.identity(
@@ -34,6 +35,16 @@ struct BulkImport {
         }
         try await following.end(run: run, store: store)
         await database.close()
+    }
+
+    /// A result that cannot be written is told now, and not after the run.
+    private static func checkWritable(_ path: String) async throws {
+        do {
+            // Never finished, so it goes away again.
+            try await ResultFile().open(path: path, columns: [], delimiter: ";")
+        } catch let error as FileError {
+            throw Failure(error, path: path)
+        }
     }
 
     private func digest() async throws -> String {

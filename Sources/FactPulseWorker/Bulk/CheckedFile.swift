@@ -33,6 +33,7 @@ struct CheckedFile: Sendable {
         } catch let error as FileError {
             throw Failure(error, path: target)
         }
+        await file.rewind()
         while true {
             let rows: [FileRow]
             do { rows = try await file.next(1_000) } catch let error as FileError { throw Failure(error, path: path) }

@@ -103,7 +103,7 @@ struct FileCheckReport {
         if valid > 0 {
             let pace =
                 rateLimit > 0
-                ? "about \(Duration.seconds(Double(valid) / rateLimit).spoken) at \(Int(rateLimit)) requests/s"
+                ? "about \(Duration.seconds(max(1, Double(valid) / rateLimit)).spoken) at \(Int(rateLimit)) requests/s"
                 : "no rate limit"
             lines.append(
                 "To create: at most \(valid.counted("client")), \(pace). Existing clients are found when the run starts."

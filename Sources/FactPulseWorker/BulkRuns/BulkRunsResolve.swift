@@ -9,12 +9,14 @@ struct BulkRunsResolve: AsyncParsableCommand {
         abstract: "Decides about a row that needs review.",
         discussion: """
             EXAMPLES:
-              factpulse-worker bulk-runs resolve 12 7 --client 0f8fad5b-d9cb-469f-a165-70867728950e
+              factpulse-worker bulk-runs resolve 12 7 \\
+                  --client 0f8fad5b-d9cb-469f-a165-70867728950e
               factpulse-worker bulk-runs resolve 12 7 --create
               factpulse-worker bulk-runs resolve 12 7 --skip
 
-            See the candidates first: factpulse-worker bulk-runs rows 12 --state needs_review --format json.
-            A client cannot be deleted: say --create only when you have looked and it is not there.
+            See the candidates first: factpulse-worker bulk-runs rows 12 --state
+            needs_review --format json. A client cannot be deleted: say --create only when
+            you have looked and it is not there.
             """
     )
 

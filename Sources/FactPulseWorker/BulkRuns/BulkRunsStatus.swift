@@ -12,8 +12,9 @@ struct BulkRunsStatus: AsyncParsableCommand {
               factpulse-worker bulk-runs status 12 --wait --max-wait 10m
               factpulse-worker bulk-runs status 12 --json
 
-            With --wait the exit code tells how the run ended: 0 well, 1 with rows that failed or need review, 75 not
-            over yet, 77 paused because FactPulse refuses the credentials.
+            With --wait the exit code tells how the run ended: 0 well, 1 with rows that
+            failed or need review, 75 not over yet, 77 paused because FactPulse refuses
+            the credentials.
             """
     )
 

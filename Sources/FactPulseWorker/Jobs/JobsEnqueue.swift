@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import JobQueue
+import Jobs
 import Postgres
 
 struct JobsEnqueue: AsyncParsableCommand {
@@ -11,9 +12,10 @@ struct JobsEnqueue: AsyncParsableCommand {
             EXAMPLES:
               factpulse-worker jobs enqueue settle-creates
               factpulse-worker jobs enqueue start-run --args '{"run": 12}' --unique-key 12
-              factpulse-worker jobs enqueue settle-creates --run-at 2026-12-01T06:00:00+01:00
+              factpulse-worker jobs enqueue settle-creates --run-at 2026-12-01T06:00:00Z
 
-            The same door is open to every program that can speak SQL: SELECT queue.enqueue('settle-creates', '{}').
+            The same door is open to every program that can speak SQL:
+              SELECT queue.enqueue('settle-creates', '{}');
             """
     )
 
@@ -56,14 +58,22 @@ struct JobsEnqueue: AsyncParsableCommand {
                 in: database
             )
         } catch let error as PostgresError where error.sqlState == "22023" {
-            throw Failure(.usage, error.serverSentence)
+            throw Failure(.usage, Self.hint(kind) ?? error.serverSentence)
         }
         await database.close()
         if output.json {
             try Output.json(["job": id])
         } else {
             try Output.print("job \(id)")
+            Messages.write("what becomes of it: factpulse-worker jobs show \(id)")
         }
+    }
+
+    /// - Returns: `nil` when the kind is known, or like none that is.
+    private static func hint(_ kind: String) -> String? {
+        let kinds = Catalogue.policies.map(\.kind.rawValue)
+        guard !kinds.contains(kind), let meant = DidYouMean.nearest(to: kind, among: kinds) else { return nil }
+        return "unknown job kind '\(kind)': did you mean \(meant)?"
     }
 
     private func date() throws -> Date? {

@@ -15,11 +15,7 @@ struct JobsList: AsyncParsableCommand {
             """
     )
 
-    enum State: String, CaseIterable, ExpressibleByArgument {
-        case ready, scheduled, running, done, failed, cancelled, quarantined
-    }
-
-    @Option(help: "Only jobs in this state.") var state: State?
+    @Option(help: "Only jobs in this state.") var state: JobState?
     @Option(help: "Only jobs of this kind.") var kind: String?
     @Option(help: "At most so many.") var limit = 50
     @OptionGroup var output: JSONOption
@@ -32,7 +28,7 @@ struct JobsList: AsyncParsableCommand {
     func run() async throws {
         let settings = try common.settings()
         let database = try await settings.openDatabase(settings.makeLogger())
-        let jobs = try await JobStore(database).list(state: state?.rawValue, kind: kind, limit: limit)
+        let jobs = try await JobStore(database).list(state: state, kind: kind, limit: limit)
         await database.close()
         if output.json { return try Output.json(Report(jobs: jobs.map(JobReport.init))) }
         var table = TextTable([
@@ -64,3 +60,5 @@ struct JobsList: AsyncParsableCommand {
         return line.count > 80 ? line.prefix(79) + "…" : line
     }
 }
+
+extension JobState: ExpressibleByArgument {}

@@ -49,7 +49,7 @@ struct JobsShow: AsyncParsableCommand {
             ("ended", job.endedAt?.spoken), ("result", job.result), ("error", job.error),
         ]
         for case (let name, let value?) in facts {
-            try Output.print(name.padding(toLength: 12, withPad: " ", startingAt: 0) + value)
+            try Output.print(name.padded(to: 12) + value)
         }
         guard !attempts.isEmpty else { return }
         var table = TextTable([

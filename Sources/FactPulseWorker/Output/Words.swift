@@ -13,8 +13,25 @@ extension Int {
     }
 
     /// "1 row", "1,187 rows".
-    func counted(_ noun: String) -> String {
-        "\(grouped) \(noun)\(self == 1 ? "" : "s")"
+    /// - Parameter plural: Of a noun that does not only add an s.
+    func counted(_ noun: String, _ plural: String? = nil) -> String {
+        "\(grouped) \(self == 1 ? noun : plural ?? noun + "s")"
+    }
+}
+
+extension Double {
+    /// For people: 10, 4.2, 0.35.
+    var spoken: String {
+        formatted(
+            .number.precision(.significantDigits(1...3)).grouping(.never).locale(Locale(identifier: "en_US_POSIX"))
+        )
+    }
+}
+
+extension String {
+    /// With spaces behind it, up to a width.
+    func padded(to width: Int) -> String {
+        self + String(repeating: " ", count: Swift.max(0, width - count))
     }
 }
 
@@ -26,8 +43,8 @@ extension Duration {
         let seconds = Int(inSeconds.rounded())
         return switch seconds {
         case ..<60: "\(seconds) s"
-        case ..<3_600: "\(seconds / 60) min \(seconds % 60) s"
-        case ..<172_800: "\(seconds / 3_600) h \(seconds % 3_600 / 60) min"
+        case ..<3_600: "\(seconds / 60) min" + (seconds % 60 == 0 ? "" : " \(seconds % 60) s")
+        case ..<172_800: "\(seconds / 3_600) h" + (seconds % 3_600 < 60 ? "" : " \(seconds % 3_600 / 60) min")
         default: "\(seconds / 86_400) days"
         }
     }
@@ -48,7 +65,7 @@ extension Date {
 enum DidYouMean {
     /// - Returns: `nil` when none is near enough to be meant.
     static func nearest(to word: String, among words: [String]) -> String? {
-        let near = words.map { (word: $0, distance: distance($0, word.lowercased())) }
+        let near = words.map { (word: $0, distance: distance($0.lowercased(), word.lowercased())) }
         guard let best = near.min(by: { $0.distance < $1.distance }) else { return nil }
         return best.distance <= max(2, word.count / 3) ? best.word : nil
     }

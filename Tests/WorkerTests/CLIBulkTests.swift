@@ -1,0 +1,94 @@
+import Foundation
+import Postgres
+import Sandbox
+import TestSupport
+import Testing
+
+/// What `bulk` does with its options, as its user sees it.
+@Suite(.database)
+struct CLIBulkTests {
+    @Test func `--errors writes the refused rows, and the others are imported all the same`() async throws {
+        try await WorkerFixture.with { fixture in
+            let text = "nom;siret\nA;\(SandboxWorld.siret(1))\nB;12\nC;\(SandboxWorld.siret(3))\n"
+            let file = try fixture.programs.write(text, to: "a.csv")
+            let errors = fixture.programs.folder.appending(path: "errors.csv").path(percentEncoded: false)
+            let ended = try await fixture.command("bulk", "create-clients", file, "--skip-invalid", "--errors", errors)
+            #expect(ended.exit == .code(0), "\(ended.stderr)")
+            let lines = try String(contentsOfFile: errors, encoding: .utf8).split(whereSeparator: \.isNewline)
+            #expect(lines.count == 2 && lines[1].hasPrefix("B;12;3;rejected;"), "\(lines)")
+            #expect(try await fixture.number("SELECT count(*) FROM factpulse.bulk_rows") == 3)
+            #expect(try await fixture.number("SELECT row_count FROM factpulse.bulk_runs") == 3)
+        }
+    }
+
+    @Test func `the same file again reports its run and starts nothing, --force-new starts another`() async throws {
+        try await WorkerFixture.with { fixture in
+            let run = try await fixture.importClients(2)
+            let file = fixture.programs.folder.appending(path: "clients-2.csv").path(percentEncoded: false)
+            let again = try await fixture.command("bulk", "create-clients", file, "--json")
+            #expect(again.exit == .code(0) && again.object?["run"] as? Int == Int(run))
+            #expect(again.stderr.contains("nothing new was started"))
+            #expect(try await fixture.number("SELECT count(*) FROM queue.jobs") == 1)
+            let other = try await fixture.command("bulk", "create-clients", file, "--force-new", "--json")
+            #expect(other.object?["run"] as? Int == Int(run) + 1)
+        }
+    }
+
+    @Test func `--dry-run writes nothing and needs neither database nor API`() async throws {
+        try await Programs.with { programs in
+            let file = try programs.write("nom;siret\nA;\(SandboxWorld.siret(1))\nB;12\n", to: "a.csv")
+            let ended = try await programs.run(
+                "factpulse-worker",
+                ["bulk", "create-clients", file, "--dry-run", "--json"],
+                environment: ["DATABASE_URL": "postgresql://joe@127.0.0.1:1/x"]
+            )
+            #expect(ended.exit == .code(65), "\(ended.stderr)")
+            let object = try #require(ended.object)
+            #expect(object["run"] is NSNull && object["rows"] as? Int == 2 && object["rejected"] as? Int == 1)
+            let errors = try #require(object["errors"] as? [[String: Any]])
+            #expect(errors.count == 1 && errors[0]["line"] as? Int == 3 && errors[0]["column"] as? String == "siret")
+            #expect(errors[0]["code"] is String && errors[0]["message"] is String)
+        }
+    }
+
+    @Test func `columns, encoding and delimiter are taken as they are given`() async throws {
+        try await WorkerFixture.with { fixture in
+            let file = fixture.programs.folder.appending(path: "odd.csv")
+            let text = "Id|Dénomination usuelle|Numéro\n1|Café|\(SandboxWorld.siret(1))\n"
+            try #require(text.data(using: .utf16LittleEndian)).write(to: file)
+            let ended = try await fixture.command(
+                "bulk",
+                "create-clients",
+                file.path(percentEncoded: false),
+                "--encoding",
+                "utf-16le",
+                "--delimiter",
+                "pipe",
+                "--map",
+                "name=Dénomination usuelle",
+                "--map",
+                "siret=#3"
+            )
+            #expect(ended.exit == .code(0), "\(ended.stderr)")
+            #expect(
+                try await fixture.number(
+                    "SELECT count(*) FROM factpulse.bulk_rows WHERE name = 'Café' AND siret IS NOT NULL"
+                ) == 1
+            )
+            let unknown = try await fixture.command(
+                "bulk",
+                "create-clients",
+                file.path(percentEncoded: false),
+                "--encoding",
+                "utf-16le",
+                "--map",
+                "name=Raison"
+            )
+            expectFailure(unknown, 65, "Raison")
+            for wrong in ["name", "=x"] {
+                let usage = try await fixture.command("bulk", "create-clients", "x.csv", "--map", wrong)
+                #expect(usage.exit == .code(64) && usage.stderr.contains("FIELD=COLUMN"))
+            }
+        }
+    }
+}
