@@ -6,12 +6,13 @@ import Sandbox
 struct FactPulseSandbox: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "factpulse-sandbox",
-        abstract: "Plays the FactPulse client API on this machine, with faults on demand. State is in memory."
+        abstract: "Plays the FactPulse client API on this machine, with faults on demand. State is in memory.",
+        discussion: Manual.text
     )
 
     @Option(help: "The port; 0 for any free one.") var port = 8765
     @Option(help: "A loopback address.") var host = "127.0.0.1"
-    @Option(help: "A JSON file: {\"options\": {…}, \"faults\": […], \"seed\": 1}.") var faults: String?
+    @Option(help: "A fault file; see above.") var faults: String?
     @Option(help: "The account's e-mail address.") var email = SandboxConfiguration().email
     @Option(help: "A file that holds the account's password.") var passwordFile: String?
     @Option(help: "How many clients exist from the start.") var clients = 0

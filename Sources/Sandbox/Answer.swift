@@ -27,6 +27,26 @@ struct Answer: Sendable {
         }
     }
 
+    /// The same JSON without members that are `null`, or with one more that nobody declared. HTML stays as it is.
+    func reshaped(omitsNulls: Bool, addsMembers: Bool) throws -> Answer {
+        guard case .json(let value) = body else { return self }
+        let json = try JSONDecoder().decode(JSONValue.self, from: JSONEncoder().encode(value))
+        var copy = self
+        copy.body = .json(json.reshaped(omitsNulls: omitsNulls, addsMembers: addsMembers))
+        return copy
+    }
+
+    /// The same page of a list with nothing on it.
+    func withoutResults() throws -> Answer {
+        guard case .json(let value) = body else { return self }
+        let json = try JSONDecoder().decode(JSONValue.self, from: JSONEncoder().encode(value))
+        guard var members = json.members, members["results"] != nil else { return self }
+        members["results"] = []
+        var copy = self
+        copy.body = .json(JSONValue.object(members))
+        return copy
+    }
+
     func encoded() throws -> Data {
         switch body {
         case .json(let value): try JSONEncoder().encode(value)
@@ -53,8 +73,6 @@ struct Refusal: Error {
     init(problems: [Problem]) {
         answer = .json(422, JSONValue.object(["detail": .array(problems.map(\.json))]))
     }
-
-    static let clientNotFound = Refusal(404, .C, code: "client_not_found", "Client not found")
 }
 
 /// One reason why a request is not valid.

@@ -8,11 +8,11 @@ struct BodyReader {
 
     /// - Throws: ``Refusal`` 422 when the body is not a JSON object.
     init(_ call: Call) throws {
-        let type = call.headers[.contentType]?.lowercased() ?? "application/json"
         guard let json = try? JSONDecoder().decode(JSONValue.self, from: call.body) else {
             throw Refusal(problems: [Problem(location: ["body"], message: "JSON decode error", type: "json_invalid")])
         }
-        guard type.contains("json"), let members = json.members else {
+        // FastAPI takes a body without a content type for JSON, and one of another type for bytes.
+        guard call.headers[.contentType] == nil || call.hasJSONType, let members = json.members else {
             let message = "Input should be a valid dictionary or object to extract fields from"
             throw Refusal(problems: [Problem(location: ["body"], message: message, type: "model_attributes_type")])
         }

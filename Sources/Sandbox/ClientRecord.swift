@@ -10,6 +10,11 @@ struct ClientRecord: Sendable {
         var tokenURL: String
         var oauthClientID: String
         var secret: StoredSecret
+        var isMock = false
+        var secretStatus = "active"
+        var lastTestAt: Timestamp?
+        var lastTestSuccess: Bool?
+        var lastTestError: String?
         var createdAt: Timestamp
         var updatedAt: Timestamp
     }
@@ -17,6 +22,12 @@ struct ClientRecord: Sendable {
     struct WebhookSecret: Sendable {
         var value: String
         var createdAt: Timestamp
+    }
+
+    /// All that a customer's key may lock.
+    struct Secrets: Sendable {
+        var pdp: StoredSecret?
+        var chorus: [StoredSecret]
     }
 
     let uid: UUID
@@ -27,8 +38,19 @@ struct ClientRecord: Sendable {
     let createdAt: Timestamp
     var updatedAt: Timestamp
     var pdp: PDPConfig?
-    var chorus: StoredSecret?
+    var chorus: [StoredSecret] = []
     var webhook: WebhookSecret?
+    /// The secrets before each change of theirs, the latest last.
+    var formerSecrets: [Secrets] = []
 
     var uidText: String { uid.uuidString.lowercased() }
+
+    /// Setting the PDP secret of a client without PDP configuration does nothing.
+    var secrets: Secrets {
+        get { Secrets(pdp: pdp?.secret, chorus: chorus) }
+        set {
+            if let secret = newValue.pdp { pdp?.secret = secret }
+            chorus = newValue.chorus
+        }
+    }
 }

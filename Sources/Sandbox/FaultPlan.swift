@@ -1,6 +1,10 @@
 /// What will go wrong with one request.
 struct FaultPlan: Sendable {
+    /// Its place in the ledger.
+    var request = 0
     var latency = Duration.zero
+    /// What happens to the clients first.
+    var changes: [ClientChange] = []
     var expiresTokens = false
     /// The rule that ends the request; `nil`: it is served.
     var ending: FaultRule?
@@ -15,6 +19,9 @@ struct FaultEngine: Sendable {
         var rule: FaultRule
         var seen = 0
         var bucket: TokenBucket
+        /// Of `churn`: the first request, and how many changes have been made since.
+        var start: ContinuousClock.Instant?
+        var made = 0
     }
 
     private var armed: [Armed]
@@ -39,6 +46,13 @@ struct FaultEngine: Sendable {
                 plan.latency += .milliseconds(Double(rule.milliseconds) + spread * draw(~index, seen))
             case .expireTokens:
                 plan.expiresTokens = true
+            case .change:
+                plan.changes += ClientChange.all(of: rule, generator(index, seen))
+            case .churn:
+                let start = armed[index].start ?? now
+                let due = Int((now - start) / .seconds(1) * rule.perSecond)
+                plan.changes += (armed[index].made..<due).map { .random(of: rule, generator(index, $0)) }
+                (armed[index].start, armed[index].made) = (start, due)
             case .rateLimit:
                 guard let wait = armed[index].bucket.take(at: now) else { continue }
                 overLimit += 1
@@ -56,9 +70,14 @@ struct FaultEngine: Sendable {
 
     /// A number in 0..<1.
     private func draw(_ stream: Int, _ count: Int) -> Double {
+        var generator = generator(stream, count)
+        return Double(generator.next() >> 11) / Double(1 << 53)
+    }
+
+    private func generator(_ stream: Int, _ count: Int) -> SplitMix64 {
         var generator = SplitMix64(state: seed)
         generator.state = generator.next() ^ UInt64(bitPattern: Int64(stream))
         generator.state = generator.next() ^ UInt64(count)
-        return Double(generator.next() >> 11) / Double(1 << 53)
+        return generator
     }
 }

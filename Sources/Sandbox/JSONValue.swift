@@ -40,6 +40,19 @@ package enum JSONValue: Sendable, Hashable, Codable {
         if case .array(let items) = self, items.indices.contains(index) { items[index] } else { nil }
     }
 
+    func reshaped(omitsNulls: Bool, addsMembers: Bool) -> JSONValue {
+        switch self {
+        case .null, .bool, .number, .string: return self
+        case .array(let items):
+            return .array(items.map { $0.reshaped(omitsNulls: omitsNulls, addsMembers: addsMembers) })
+        case .object(var members):
+            if omitsNulls { members = members.filter { $0.value != .null } }
+            members = members.mapValues { $0.reshaped(omitsNulls: omitsNulls, addsMembers: addsMembers) }
+            if addsMembers { members["notYetDeclared"] = ["since": "5.0", "flags": [1, true, nil]] }
+            return .object(members)
+        }
+    }
+
     package var text: String? { if case .string(let text) = self { text } else { nil } }
     package var flag: Bool? { if case .bool(let flag) = self { flag } else { nil } }
     package var whole: Int? { if case .number(let number) = self { Int(exactly: number) } else { nil } }

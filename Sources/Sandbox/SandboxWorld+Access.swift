@@ -32,7 +32,10 @@ extension SandboxWorld {
             throw Refusal(problems: [Problem(location: ["path", "uid"], message: message, type: "uuid_parsing")])
         }
         try checkScope(caller, of: uid)
-        guard let client = records[uid] else { throw Refusal.clientNotFound }
+        guard let client = records[uid] else { throw notFound("client_not_found", options.clientNotFoundText) }
+        if !client.isActive, options.inactiveClient == .forbidden, call.operation != .activateClient {
+            throw Refusal(403, "This client is deactivated")
+        }
         return try answer(call, client)
     }
 
@@ -81,6 +84,10 @@ extension SandboxWorld {
         }
     }
 
+    func notFound(_ code: String, _ message: String) -> Refusal {
+        Refusal(404, options.notFoundShape, code: code, message)
+    }
+
     private func wrongScope(_ message: String) -> Refusal {
         Refusal(403, options.wrongScopeShape, code: "ACCESS_DENIED", message)
     }
@@ -96,20 +103,17 @@ extension SandboxWorld {
 
     // MARK: Tokens
 
+    private static let badCredentials = "No active account found with the given credentials"
+
     private func issueToken(_ call: Call) throws -> Answer {
         let body = try tokenBody(call, requires: ["username", "password"])
         guard body["username"]?.text == email, body["password"]?.text == password else {
-            throw Refusal(options.badLogin.rawValue, "No active account found with the given credentials")
+            throw Refusal(options.badLogin.rawValue, Self.badCredentials)
         }
         var clientUID: String?
-        if let text = body["client_uid"]?.text, !text.isEmpty {
-            guard let client = UUID(uuidString: text).flatMap({ records[$0] }) else {
-                throw Refusal(
-                    options.unknownClientToken.rawValue,
-                    .C,
-                    code: "client_not_found",
-                    "Client not found"
-                )
+        if let given = body["client_uid"], given != .null, given != "" {
+            guard let client = given.text.flatMap(UUID.init(uuidString:)).flatMap({ records[$0] }) else {
+                throw unknownClient()
             }
             if !client.isActive, options.inactiveClientToken == .forbidden {
                 throw Refusal(403, "This client is deactivated")
@@ -117,6 +121,14 @@ extension SandboxWorld {
             clientUID = client.uidText
         }
         return .json(200, try tokens(clientUID, withRefresh: true))
+    }
+
+    private func unknownClient() -> Refusal {
+        switch options.unknownClientToken {
+        case .notFound: notFound("client_not_found", options.clientNotFoundText)
+        // To the letter what a wrong password gets.
+        case .unauthorized: Refusal(401, Self.badCredentials)
+        }
     }
 
     private func refreshToken(_ call: Call) throws -> Answer {
@@ -130,7 +142,9 @@ extension SandboxWorld {
 
     private func tokens(_ clientUID: String?, withRefresh: Bool) throws -> JSONValue {
         func issue(_ type: String, _ lifetime: Int) throws -> JSONValue {
-            .string(try mint.issue(type, lifetime: lifetime, generation: tokenGeneration, clientUID: clientUID))
+            let token = try mint.issue(type, lifetime: lifetime, generation: tokenGeneration, clientUID: clientUID)
+            remember(token)
+            return .string(token)
         }
         var answer = ["access": try issue("access", options.accessLifetime)]
         if withRefresh { answer["refresh"] = try issue("refresh", options.refreshLifetime) }
@@ -139,9 +153,13 @@ extension SandboxWorld {
     }
 
     private func tokenBody(_ call: Call, requires names: [String]) throws -> JSONValue {
+        guard call.hasJSONType else {
+            throw Refusal(415, "Unsupported media type \"\(call.headers[.contentType] ?? "")\" in request.")
+        }
         guard let body = try? JSONDecoder().decode(JSONValue.self, from: call.body), body.members != nil else {
             throw Refusal(400, "JSON parse error")
         }
+        remember(body["password"]?.text, body["refresh"]?.text)
         let missing = names.filter { (body[$0]?.text ?? "").isEmpty }
         if !missing.isEmpty {
             let fields = missing.map { ($0, ["This field is required."] as JSONValue) }

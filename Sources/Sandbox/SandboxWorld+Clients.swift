@@ -71,10 +71,10 @@ extension SandboxWorld {
 
     /// Adds a client without an entry in the ledger.
     @discardableResult
-    func insert(name: String, siret: String?, description: String? = nil) -> ClientRecord {
+    func insert(uid: UUID? = nil, name: String, siret: String?, description: String? = nil) -> ClientRecord {
         let now = tick()
         let client = ClientRecord(
-            uid: UUID(),
+            uid: uid.flatMap { records[$0] == nil ? $0 : nil } ?? UUID(),
             name: name,
             siret: siret,
             description: description,
@@ -97,7 +97,7 @@ extension SandboxWorld {
     package func removeClient(_ uid: UUID) -> Bool {
         guard let former = records.removeValue(forKey: uid) else { return false }
         uncount(former)
-        order.removeAll { $0 == uid }
+        if let index = order.firstIndex(of: uid) { order.remove(at: index) }
         return true
     }
 
@@ -149,6 +149,6 @@ extension SandboxWorld {
         let page = number("page", default: 1, most: .max)
         let size = number("pageSize", default: 20, most: cuts ? .max : 100)
         if !problems.isEmpty { throw Refusal(problems: problems) }
-        return (page, min(size, 100))
+        return (page, min(size, 100, max(1, options.largestPage)))
     }
 }

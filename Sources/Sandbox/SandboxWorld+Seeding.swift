@@ -2,16 +2,25 @@ import Foundation
 
 /// A client as the ledger's client list shows it, and as tests hand it in.
 package struct SandboxClient: Codable, Sendable, Hashable {
-    /// Ignored on the way in.
+    /// On the way in: the client's, where it is a UUID that is not taken; else it gets a new one.
     package var uid: String
     package var name: String
     package var siret: String?
     package var description: String?
     package var isActive: Bool
+    /// These three are ignored on the way in.
+    package var hasConfigPdp = false
     package var keyFingerprint: String?
+    package var chorusKeyFingerprints: [String] = []
 
-    package init(name: String, siret: String? = nil, description: String? = nil, isActive: Bool = true) {
-        uid = ""
+    package init(
+        uid: String = "",
+        name: String,
+        siret: String? = nil,
+        description: String? = nil,
+        isActive: Bool = true
+    ) {
+        self.uid = uid
         self.name = name
         self.siret = siret
         self.description = description
@@ -25,7 +34,12 @@ extension SandboxWorld {
     @discardableResult
     package func seedClients(_ clients: [SandboxClient]) -> [UUID] {
         clients.map { given in
-            var client = insert(name: given.name, siret: given.siret, description: given.description)
+            var client = insert(
+                uid: UUID(uuidString: given.uid),
+                name: given.name,
+                siret: given.siret,
+                description: given.description
+            )
             client.isActive = given.isActive
             store(client)
             return client.uid
@@ -51,7 +65,9 @@ extension SandboxWorld {
                 isActive: record.isActive
             )
             client.uid = record.uidText
+            client.hasConfigPdp = record.pdp != nil
             client.keyFingerprint = record.pdp?.secret.keyFingerprint
+            client.chorusKeyFingerprints = record.chorus.compactMap(\.keyFingerprint)
             return client
         }
     }

@@ -2,10 +2,9 @@
 extension SandboxWorld {
     func generateWebhookSecret(_ call: Call, _ client: ClientRecord) -> Answer {
         let now = tick()
-        // The system's generator: a secret must not follow from the seed.
-        let value = (0..<32).map { _ in UInt8.random(in: .min ... .max) }.hexadecimal
+        let secret = newWebhookSecret(at: now)
         var changed = client
-        changed.webhook = .init(value: value, createdAt: now)
+        changed.webhook = secret
         store(changed)
         ledger.changed(call.operation, changed, at: now)
         let message = "Save this secret now: it is not shown again"
@@ -13,11 +12,18 @@ extension SandboxWorld {
             200,
             WebhookSecretBody(
                 success: true,
-                webhookSecret: value,
+                webhookSecret: secret.value,
                 message: message,
                 createdAt: now.text(options.dates)
             )
         )
+    }
+
+    func newWebhookSecret(at time: Timestamp) -> ClientRecord.WebhookSecret {
+        // The system's generator: a secret must not follow from the seed.
+        let value = (0..<32).map { _ in UInt8.random(in: .min ... .max) }.hexadecimal
+        remember(value)
+        return .init(value: value, createdAt: time)
     }
 
     func webhookSecretStatus(_ client: ClientRecord) -> Answer {

@@ -20,11 +20,14 @@ package actor SandboxWorld {
     /// Access tokens of an earlier generation are dead.
     var tokenGeneration = 0
     var shuffler: SplitMix64
+    /// How many changes the `change` and `churn` faults have made.
+    var changesMade = 0
 
     private var settings: FaultSettings
     private var engine: FaultEngine
     private var observers: [Int: AsyncStream<Void>.Continuation] = [:]
     private var lastObserver = 0
+    private var remembered: Set<String> = []
 
     init(_ configuration: SandboxConfiguration) {
         email = configuration.email
@@ -42,10 +45,12 @@ package actor SandboxWorld {
     // MARK: What a request passes through
 
     /// Counts the request and decides its faults.
-    func admit(_ operation: SandboxOperation) -> FaultPlan {
+    func admit(_ call: Call) -> FaultPlan {
         let now = ContinuousClock.now
-        ledger.arrived(operation, at: now)
-        let plan = engine.plan(for: operation, at: now)
+        let request = ledger.arrived(call.operation, call.uid, at: now)
+        var plan = engine.plan(for: call.operation, at: now)
+        plan.request = request
+        plan.changes.forEach(make)
         if plan.expiresTokens { expireTokens() }
         notify()
         return plan
@@ -54,16 +59,25 @@ package actor SandboxWorld {
     /// Does what the call asks, all of it or, when the answer is not a success, nothing.
     func perform(_ call: Call) throws -> Answer {
         defer { notify() }
+        let answer: Answer
         do {
-            return try answer(call)
+            answer = try self.answer(call)
         } catch let refusal as Refusal {
-            return refusal.answer
+            answer = refusal.answer
         }
+        guard options.omitsNulls || options.addsMembers else { return answer }
+        return try answer.reshaped(omitsNulls: options.omitsNulls, addsMembers: options.addsMembers)
     }
 
-    func answered(_ operation: SandboxOperation, _ status: String) {
-        ledger.answered(operation, status)
+    func answered(_ request: Int, _ status: String) {
+        ledger.answered(request, status)
         notify()
+    }
+
+    /// Keeps secrets, when told to, for a test that looks for them elsewhere.
+    func remember(_ secrets: String?...) {
+        guard options.remembersSecrets else { return }
+        remembered.formUnion(secrets.compactMap { $0 }.filter { !$0.isEmpty })
     }
 
     func tick() -> Timestamp {
@@ -98,6 +112,16 @@ package actor SandboxWorld {
 
     package func expireTokens() { tokenGeneration += 1 }
 
+    /// Every secret sent or made while ``SandboxOptions/remembersSecrets`` was on.
+    package var secrets: Set<String> { remembered }
+
+    /// - Parameters:
+    ///   - since: Requests after this `seq` only.
+    ///   - limit: At most this many.
+    package func requests(since: Int = 0, limit: Int = .max) -> [SandboxRequest] {
+        ledger.requests(since: since, limit: limit)
+    }
+
     /// - Parameters:
     ///   - since: Effects after this `seq` only.
     ///   - limit: At most this many effects.
@@ -110,7 +134,8 @@ package actor SandboxWorld {
             duplicates: countBySIRET.filter { $0.value > 1 }.keys.sorted(),
             effects: Array(ledger.effects.dropFirst(max(0, since)).prefix(max(0, limit))),
             peakRequestsPerSecond: ledger.peakPerSecond,
-            overLimit: engine.overLimit
+            overLimit: engine.overLimit,
+            changes: changesMade
         )
     }
 
@@ -121,6 +146,8 @@ package actor SandboxWorld {
         countBySIRET = [:]
         countByName = [:]
         ledger = Ledger()
+        changesMade = 0
+        remembered = []
         settings.faults = []
         engine = FaultEngine([], seed: settings.seed)
         expireTokens()

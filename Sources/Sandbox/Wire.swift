@@ -32,8 +32,8 @@ struct ClientBody: Encodable, Sendable {
         isActive = client.isActive
         hasConfigPdp = client.pdp != nil
         _pdpIsActive = OrNull(wrappedValue: client.pdp?.isActive)
-        _pdpIsMock = OrNull(wrappedValue: client.pdp.map { _ in false })
-        hasConfigChorus = client.chorus != nil
+        _pdpIsMock = OrNull(wrappedValue: client.pdp?.isMock)
+        hasConfigChorus = !client.chorus.isEmpty
         createdAt = client.createdAt.text(dates)
         updatedAt = client.updatedAt.text(dates)
     }

@@ -57,6 +57,16 @@ let clientRoutes: [(HTTPMethod, String, JSONValue?)] = [
         }
     }
 
+    @Test func `a login is JSON, and its client is a UUID`() async throws {
+        try await withSandbox { api async throws in
+            let body: JSONValue = ["username": "demo@factpulse.test", "password": "demo-password"]
+            let plain = try await api.send(.POST, "/api/token/", body, headers: ["Content-Type": "text/plain"])
+            #expect(plain.status == 415)
+            #expect(try await api.login(["client_uid": 7]).status == 404, "not the account's token by mistake")
+            #expect(try await api.login(["client_uid": ""]).status == 200)
+        }
+    }
+
     @Test func `a missing member of a login is named`() async throws {
         try await withSandbox { api async throws in
             let reply = try await api.send(.POST, "/api/token/", ["username": "x"])

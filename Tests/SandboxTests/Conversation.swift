@@ -29,11 +29,24 @@ struct Conversation {
         headers: [String: String] = [:],
         timeout: TimeAmount = .seconds(20)
     ) async throws -> Reply {
+        let text = try body.map { String(decoding: try JSONEncoder().encode($0), as: UTF8.self) }
+        return try await send(method, path, raw: text, token: token, headers: headers, timeout: timeout)
+    }
+
+    /// - Parameter raw: The body, sent as it is, for JSON unless `headers` say otherwise.
+    func send(
+        _ method: HTTPMethod,
+        _ path: String,
+        raw: String?,
+        token: String? = nil,
+        headers: [String: String] = [:],
+        timeout: TimeAmount = .seconds(20)
+    ) async throws -> Reply {
         var request = HTTPClientRequest(url: server.url + path)
         request.method = method
-        if let body {
+        if let raw {
             request.headers.add(name: "Content-Type", value: "application/json")
-            request.body = .bytes(ByteBuffer(bytes: try JSONEncoder().encode(body)))
+            request.body = .bytes(ByteBuffer(string: raw))
         }
         if let token { request.headers.add(name: "Authorization", value: "Bearer \(token)") }
         for (name, value) in headers { request.headers.replaceOrAdd(name: name, value: value) }

@@ -64,6 +64,55 @@ import Testing
         }
     }
 
+    static let contentTypes: [(String, Int)] = [
+        ("application/json", 201), ("application/json; charset=utf-8", 201), ("application/vnd.api+json", 201),
+        ("text/json", 422), ("text/plain", 422), ("application/x-www-form-urlencoded", 422),
+    ]
+
+    @Test(arguments: contentTypes) func `a body of another content type is not read as JSON`(
+        _ type: String,
+        _ status: Int
+    ) async throws {
+        try await withSandbox { api async throws in
+            let headers = ["Content-Type": type]
+            let reply = try await api.send(
+                .POST,
+                "/api/v1/clients",
+                ["name": "A"],
+                token: api.token(),
+                headers: headers
+            )
+            #expect(reply.status == status)
+        }
+    }
+
+    static let lengths: [(String, Int, Int)] = [
+        ("name", 255, 201), ("name", 256, 422), ("description", 1000, 201), ("description", 1001, 422),
+    ]
+
+    /// Each of these characters is one code point, two UTF-16 units and four bytes.
+    @Test(arguments: lengths) func `lengths are counted in code points`(
+        _ member: String,
+        _ count: Int,
+        _ status: Int
+    ) async throws {
+        try await withSandbox { api async throws in
+            let text = JSONValue.string(String(repeating: "🏢", count: count))
+            let body = JSONValue.object(["name": "A"].merging([member: text]) { $1 })
+            #expect(try await api.send(.POST, "/api/v1/clients", body, token: api.token()).status == status)
+        }
+    }
+
+    @Test(arguments: [
+        "", "{", "[]", "null", "7", #""name""#,
+    ]) func `a body that is no JSON object is refused`(_ text: String) async throws {
+        try await withSandbox { api async throws in
+            let headers = ["Content-Type": "application/json", "Authorization": "Bearer \(try await api.token())"]
+            let reply = try await api.send(.POST, "/api/v1/clients", raw: text, headers: headers)
+            #expect(reply.status == 422 && reply["detail"]?[0]?["loc"] == ["body"])
+        }
+    }
+
     @Test func `list pages through every client once, in the order of creation`() async throws {
         try await withSandbox(SandboxConfiguration(clients: 45)) { api async throws in
             let token = try await api.token()
@@ -168,7 +217,7 @@ import Testing
                 headers: ["X-Encryption-Key": key(1)]
             )
             #expect(put["secretStatus"]?["requiresClientKey"] == true)
-            #expect(try await api.world.setChorusSecret("chorus", key: key(1), of: uid))
+            #expect(try await api.world.addChorusSecret("chorus", key: key(1), of: uid))
             let path = client.path + "/rotate-encryption-key"
             let change: JSONValue = ["oldKey": .string(key(1)), "newKey": .string(key(2))]
             let reply = try await api.send(.POST, path, change, token: client.token)
@@ -191,7 +240,7 @@ import Testing
                 token: client.token,
                 headers: ["X-Encryption-Key": key(1)]
             )
-            #expect(try await api.world.setChorusSecret("chorus", key: key(9), of: uid))
+            #expect(try await api.world.addChorusSecret("chorus", key: key(9), of: uid))
             let reply = try await api.send(
                 .POST,
                 client.path + "/rotate-encryption-key",

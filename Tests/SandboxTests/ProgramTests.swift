@@ -41,6 +41,25 @@ import Testing
         #expect(run.status != 0 && run.output.contains("opration"), "\(run.output)")
     }
 
+    @Test func `the manual names every fault, option and operation, and its examples are right`() async throws {
+        let run = try await Program.run(try Self.program(), ["--help"])
+        #expect(run.status == 0)
+        let words = Set(run.output.components(separatedBy: CharacterSet.alphanumerics.inverted))
+        let options = try JSONDecoder().decode(JSONValue.self, from: JSONEncoder().encode(SandboxOptions()))
+        let operations = SandboxOperation.allCases.map(\.rawValue)
+        for name in try #require(options.members).keys + operations { #expect(words.contains(name), "\(name)") }
+
+        // An example has no braces inside, and may be continued on the next line.
+        let examples = run.output.matches(of: /\n  (\{"kind"[^{}]*\})/).map { String($0.1) }
+        let kinds = FaultRule.Kind.allCases.map(\.rawValue)
+        #expect(
+            examples.compactMap { $0.firstMatch(of: /"kind": "(\w+)"/).map { String($0.1) } }.sorted() == kinds.sorted()
+        )
+        var configuration = SandboxConfiguration()
+        try configuration.apply(json: Data(#"{"faults": [\#(examples.joined(separator: ","))]}"#.utf8))
+        #expect(configuration.faults.count == kinds.count)
+    }
+
     /// The program stands beside the test bundle.
     private static func program() throws -> String {
         let here = URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()

@@ -118,7 +118,7 @@ import Testing
         }
     }
 
-    static let wrongOldKeys = [(SandboxOptions.WrongOldKey.badRequest, 400), (.partialErrors, 200)]
+    static let wrongOldKeys = [(SandboxOptions.WrongOldKey.badRequest, 400), (.unsuccessful, 200)]
 
     @Test(arguments: wrongOldKeys) func `rotation with a wrong old key`(
         _ choice: SandboxOptions.WrongOldKey,
@@ -205,15 +205,66 @@ import Testing
         }
     }
 
+    @Test func `null members can be left out, and undeclared ones added, at every depth`() async throws {
+        try await withSandbox(options: { ($0.omitsNulls, $0.addsMembers) = (true, true) }) { api async throws in
+            let client = try await api.newClient()
+            let put = try await api.send(.PUT, client.path + "/pdp-config", pdpConfig(), token: client.token)
+            #expect(put["lastTestAt"] == nil && put["message"] == nil && put["isConfigured"] == true)
+            #expect(put["notYetDeclared"]?["since"] == "5.0" && put["secretStatus"]?["notYetDeclared"] != nil)
+            let list = try await api.send(.GET, "/api/v1/clients", token: api.token())
+            #expect(list["results"]?[0]?["siret"] == nil && list["results"]?[0]?["notYetDeclared"] != nil)
+        }
+    }
+
+    @Test(arguments: [(SandboxOptions.InactiveClient.served, 200), (.forbidden, 403)])
+    func `routes of a deactivated client`(
+        _ choice: SandboxOptions.InactiveClient,
+        _ status: Int
+    ) async throws {
+        try await withSandbox(options: { $0.inactiveClient = choice }) { api async throws in
+            let client = try await api.newClient()
+            _ = try await api.send(.POST, client.path + "/desactiver", token: client.token)
+            #expect(try await api.send(.GET, client.path, token: client.token).status == status)
+            #expect(try await api.send(.GET, client.path + "/pdp-config", token: client.token).status == status)
+            #expect(try await api.send(.POST, client.path + "/activer", token: client.token).status == 200)
+            #expect(try await api.send(.GET, client.path, token: client.token).status == 200)
+        }
+    }
+
+    @Test func `dates of every form follow each other`() async throws {
+        try await withSandbox(options: { $0.dates = .mixed }) { api async throws in
+            let token = try await api.token()
+            var forms: Set<String> = []
+            for _ in 1...400 where forms.count < 6 {
+                let reply = try await api.send(.POST, "/api/v1/clients", ["name": "A"], token: token)
+                let date = try #require(reply["createdAt"]?.text)
+                forms.insert(date.replacing(/[0-9]/, with: "0"))
+            }
+            #expect(
+                forms == [
+                    "0000-00-00T00:00:00Z", "0000-00-00T00:00:00.000000Z", "0000-00-00T00:00:00.000000000Z",
+                    "0000-00-00T00:00:00.000000+00:00", "0000-00-00T00:00:00.000000",
+                ]
+            )
+        }
+    }
+
     static let dateStyles = [
         (SandboxOptions.DateStyle.seconds, #"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"#),
+        (.nanoseconds, #"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z$"#),
+        (.noOffset, #"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}$"#),
+        (.eastern, #"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+02:00$"#),
         (.offset, #"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00$"#),
     ]
 
     @Test(arguments: dateStyles) func `dates`(_ choice: SandboxOptions.DateStyle, _ pattern: String) async throws {
         try await withSandbox(options: { $0.dates = choice }) { api async throws in
             let reply = try await api.send(.POST, "/api/v1/clients", ["name": "A"], token: api.token())
-            #expect(try #require(reply["createdAt"]?.text).range(of: pattern, options: .regularExpression) != nil)
+            let text = try #require(reply["createdAt"]?.text)
+            #expect(text.range(of: pattern, options: .regularExpression) != nil)
+            let shift = choice == .eastern ? 7200.0 : 0
+            let written = try #require(try? Date(text.prefix(19) + "Z", strategy: .iso8601))
+            #expect(abs(written.timeIntervalSinceNow - shift) < 60, "the same instant in every form")
         }
     }
 
