@@ -1,6 +1,6 @@
 import Foundation
 
-/// Reads the timestamps of FactPulse: `2026-03-01T12:34:56`, then 0 to 9 digits of fraction, then `Z`, `±hh:mm` or
+/// Reads the timestamps of FactPulse: `2026-03-01T12:34:56`, then any digits of fraction, then `Z`, `±hh:mm`, `±hh` or
 /// nothing, which means UTC. Own code, because `ISO8601DateFormatter` knows one form at a time and costs 20 times more.
 enum APIDate {
     static func parse(_ text: String) -> Date? {
@@ -59,18 +59,16 @@ enum APIDate {
             return hour * 3600 + minute * 60 + second
         }
 
-        /// 0 when there is none; `nil` when there is a dot and not 1 to 9 digits behind it.
+        /// 0 when there is none; `nil` when there is a dot and no digit behind it.
         mutating func fraction() -> Double? {
-            guard skip(".") else { return 0 }
+            guard skip(".", ",") else { return 0 }
             var value = 0.0
             var scale = 1.0
-            var digits = 0
             while let digit = number(digits: 1) {
-                value = value * 10 + Double(digit)
-                scale *= 10
-                digits += 1
+                scale /= 10
+                value += Double(digit) * scale
             }
-            return (1...9).contains(digits) ? value / scale : nil
+            return scale < 1 ? value : nil
         }
 
         /// Seconds east of Greenwich.
@@ -78,8 +76,10 @@ enum APIDate {
             if isAtEnd || skip("Z", "z") { return 0 }
             let isEast = skip("+")
             guard isEast || skip("-"), let hours = number(digits: 2) else { return nil }
-            _ = skip(":")
-            guard let minutes = number(digits: 2), hours < 24, minutes < 60 else { return nil }
+            let hasColon = skip(":")
+            guard let minutes = isAtEnd && !hasColon ? 0 : number(digits: 2), hours < 24, minutes < 60 else {
+                return nil
+            }
             return (isEast ? 1 : -1) * (hours * 3600 + minutes * 60)
         }
     }

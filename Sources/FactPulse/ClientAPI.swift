@@ -50,8 +50,9 @@ package struct ClientAPI: Sendable {
         var call = Call(operation: .updatePDPConfig, scope: .client(uid), body: request.body)
         call.encryptionKey = encryptionKey
         call.secrets = [request.clientSecret]
+        let scrubber = Scrubber(call.secrets + [encryptionKey?.base64].compactMap { $0 })
         return try await session.call(call, admission: admission, check: check) { body in
-            try JSON.decode(PDPConfigResponse.self, from: body)
+            try JSON.decode(PDPConfigResponse.self, from: body).scrubbed(by: scrubber)
         }
     }
 
@@ -80,7 +81,12 @@ package struct ClientAPI: Sendable {
     package func generateWebhookSecret(
         admission: Admission? = nil
     ) async throws(FactPulseError) -> WebhookSecretGenerateResponse {
-        try await call(.generateWebhookSecret, admission: admission)
+        let call = Call(operation: .generateWebhookSecret, scope: .client(uid))
+        return try await session.call(call, admission: admission, check: check) { body in
+            var answer = try JSON.decode(WebhookSecretGenerateResponse.self, from: body)
+            answer.message = Scrubber([answer.webhookSecret]).clean(answer.message)
+            return answer
+        }
     }
 
     package func webhookSecretStatus() async throws(FactPulseError) -> WebhookSecretStatusResponse {

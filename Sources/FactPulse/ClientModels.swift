@@ -72,7 +72,10 @@ package struct ClientListResponse: Sendable, Equatable, Decodable {
     package var pageSize: Int
 
     /// Whether no page follows. Offsets shift while clients are created: a sweep must count and compare.
-    package var isLast: Bool { results.isEmpty || page * max(pageSize, 1) >= total }
+    package var isLast: Bool {
+        let (seen, isHuge) = page.multipliedReportingOverflow(by: max(pageSize, 1))
+        return results.isEmpty || isHuge || seen >= total
+    }
 }
 
 /// The answer to activate and deactivate.

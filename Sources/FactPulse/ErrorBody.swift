@@ -5,6 +5,8 @@ package struct FieldError: Sendable, Hashable {
     /// The last part of its place, such as `siret`; empty when the server did not say.
     package let field: String
     package let message: String
+
+    fileprivate var sentence: String { field.isEmpty ? message : "\(field): \(message)" }
 }
 
 /// Reads the error bodies of FactPulse. There are ten shapes of them: FastAPI, Django, a gateway's HTML and more.
@@ -26,13 +28,13 @@ struct ErrorBody: Equatable {
         let detail = object["detail"]
         let nested = detail as? [String: Any] ?? [:]
         fields = Self.fields(of: object, scrubber)
-        let joined = fields.isEmpty ? nil : fields.map { "\($0.field): \($0.message)" }.joined(separator: "; ")
+        let joined = fields.isEmpty ? nil : fields.map(\.sentence).joined(separator: "; ")
         let words =
             Self.first(["errorMessage", "error_message"], in: object)
             ?? detail as? String
             ?? Self.first(["message", "errorMessage", "error_message", "error"], in: nested)
             ?? joined
-            ?? Self.first(["message", "error"], in: object)
+            ?? Self.first(["message", "error", "details"], in: object)
         message = words.map { scrubber.clean($0) }
         let name =
             Self.first(["errorCode", "error_code"], in: object)

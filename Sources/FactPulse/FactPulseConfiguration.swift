@@ -17,7 +17,8 @@ package struct FactPulseConfiguration: Sendable {
     package let baseURL: String
     package let credentials: FactPulseCredentials
 
-    /// For one whole exchange, from the first byte sent to the last byte read, waiting for a connection included.
+    /// For one call, from the first byte sent to the last byte read: waiting for a connection and, after a 401, the
+    /// new login and the second sending included.
     package var requestTimeout: Duration = .seconds(30)
     /// For a TCP connection with its TLS handshake.
     package var connectTimeout: Duration = .seconds(5)

@@ -16,6 +16,8 @@ package struct FactPulseError: Error, Sendable {
     package var guardError: (any Error)?
     /// Our own words on what failed below HTTP, or while the token was fetched.
     package var detail: String?
+    /// What `Retry-After` of a 503 said.
+    var askedToWait: Duration?
 
     package init(_ operation: Operation, _ outcome: Outcome) {
         self.operation = operation
@@ -37,7 +39,7 @@ package struct FactPulseError: Error, Sendable {
         switch outcome {
         case .throttled(let retryAfter): retryAfter
         case .notSent(.gateClosed(let retryAfter, _)), .notSent(.breakerOpen(let retryAfter)): retryAfter
-        default: nil
+        default: askedToWait
         }
     }
 
@@ -62,6 +64,7 @@ package struct FactPulseError: Error, Sendable {
         error.fields = fields
         error.guardError = guardError
         error.detail = detail
+        error.askedToWait = askedToWait
         return error
     }
 
@@ -124,7 +127,7 @@ extension NotSent {
         case .gateClosed(let retryAfter, let reason): "not sent, the rate limit says wait \(retryAfter): \(reason)"
         case .breakerOpen(let retryAfter): "not sent, FactPulse failed too often lately: next try in \(retryAfter)"
         case .cancelled: "not sent, because it was cancelled"
-        case .timeout: "not sent, because no connection was free in time"
+        case .timeout: "not sent, because the time for it was over"
         case .tokenUnavailable: "not sent, because no token could be fetched"
         case .invalidRequest: "not sent, because it cannot be written: check the credentials for line breaks"
         }

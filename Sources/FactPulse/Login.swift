@@ -38,7 +38,33 @@ final class Login: Sendable {
         }
     }
 
+    /// Logs in for a scope. A login for a client may be refused because the client is not ours, with the very status of
+    /// a wrong password; then a login for the account alone tells whose fault it is.
     private func logIn(_ scope: Scope) async throws(FactPulseError) -> AccessToken {
+        do {
+            return try await tryPassword(scope)
+        } catch {
+            guard error.outcome == .credentialsRefused, let status = error.status, scope != .account else {
+                throw error
+            }
+            try await provePassword()
+            throw error.with(.refused(status: status))
+        }
+    }
+
+    /// - Throws: `.credentialsRefused` when the password is wrong; any other outcome when nobody can tell now.
+    private func provePassword() async throws(FactPulseError) {
+        do {
+            _ = try await tryPassword(.account)
+        } catch {
+            switch error.outcome {
+            case .credentialsRefused, .notSent, .throttled: throw error
+            case .refused, .unauthorized, .uncertain: throw error.with(.notSent(.tokenUnavailable))
+            }
+        }
+    }
+
+    private func tryPassword(_ scope: Scope) async throws(FactPulseError) -> AccessToken {
         guard breaker.withLock({ $0.isOpen(at: .now) }) else {
             var error = FactPulseError(.token, .credentialsRefused)
             error.detail = "refused repeatedly: no login for a minute, to keep the account from being locked"
@@ -50,9 +76,8 @@ final class Login: Sendable {
             breaker.withLock { $0.succeeded() }
             return token
         } catch {
-            guard error.outcome == .credentialsRefused else { throw error }
-            let isOurFault = breaker.withLock { $0.refused(scope, at: .now) }
-            throw isOurFault ? error : error.with(.refused(status: error.status ?? 401))
+            if error.outcome == .credentialsRefused, scope == .account { breaker.withLock { $0.refused(at: .now) } }
+            throw error
         }
     }
 

@@ -4,8 +4,6 @@ struct LoginBreaker: Sendable {
     static let pause: Duration = .seconds(60)
 
     private var refusals = 0
-    /// Whether these credentials have ever worked, and have not been refused three times since.
-    private var areProven = false
     private var heldUntil: ContinuousClock.Instant?
 
     /// - Returns: Whether a login may be tried.
@@ -15,17 +13,11 @@ struct LoginBreaker: Sendable {
 
     mutating func succeeded() {
         self = LoginBreaker()
-        areProven = true
     }
 
-    /// Counts a refusal (400 or 401).
-    /// - Returns: Whether the credentials are to blame. A client's token may also be refused because the client is not
-    ///   ours; that is believed as long as the credentials are known to work.
-    mutating func refused(_ scope: Scope, at now: ContinuousClock.Instant) -> Bool {
+    mutating func refused(at now: ContinuousClock.Instant) {
         refusals += 1
-        if scope == .account || refusals >= Self.mostRefusals { areProven = false }
         // The one try after a pause does not earn three more.
         if refusals >= Self.mostRefusals { heldUntil = now + Self.pause }
-        return !areProven
     }
 }

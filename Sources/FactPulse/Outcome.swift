@@ -25,7 +25,7 @@ package enum NotSent: Sendable, Hashable {
     /// The host failed too often lately: it is left alone for a while.
     case breakerOpen(retryAfter: Duration)
     case cancelled
-    /// The request timeout ended before the first byte could leave.
+    /// The request timeout ended before the first byte could leave, or after a 401 before it could leave once more.
     case timeout
     /// The token that the request needs could not be fetched.
     case tokenUnavailable

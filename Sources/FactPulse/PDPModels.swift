@@ -83,6 +83,17 @@ package struct PDPConfigResponse: Sendable, Equatable, Decodable {
     package var message: String?
 }
 
+extension PDPConfigResponse {
+    /// The same answer without any part of the secrets, should the server have quoted them in its words.
+    func scrubbed(by scrubber: Scrubber) -> PDPConfigResponse {
+        var copy = self
+        copy.message = message.map { scrubber.clean($0) }
+        copy.lastTestError = lastTestError.map { scrubber.clean($0) }
+        copy.secretStatus?.message = scrubber.clean(secretStatus?.message ?? "")
+        return copy
+    }
+}
+
 /// What the server says about a secret that it keeps.
 package struct SecretStatus: Sendable, Equatable, Decodable {
     /// Open text; `active` and `missing` are known.

@@ -8,7 +8,8 @@ enum RetryAfter {
     /// Reads the `Retry-After` header (seconds, or an HTTP date), else Django's text "available in N seconds".
     /// - Returns: Zero to ``longest``, or `nil` when neither says anything.
     static func read(header: String?, message: String?, now: Date) -> Duration? {
-        header.flatMap { seconds($0) ?? date($0, now: now) } ?? message.flatMap(sentence)
+        header.flatMap { seconds($0) ?? instant($0).map { bounded($0.timeIntervalSince(now)) } }
+            ?? message.flatMap(sentence)
     }
 
     private static func seconds(_ text: String) -> Duration? {
@@ -20,15 +21,15 @@ enum RetryAfter {
         min(longest, .milliseconds(Int64(min(max(seconds, 0), 1e9) * 1000)))
     }
 
-    /// The three forms of an HTTP date; all of them are in GMT.
-    private static func date(_ text: String, now: Date) -> Duration? {
+    /// Reads the three forms of an HTTP date; all of them are in GMT.
+    static func instant(_ text: String) -> Date? {
         let text = text.trimmingCharacters(in: .whitespaces)
         let formatter = DateFormatter()
         formatter.locale = Locale(identifier: "en_US_POSIX")
         formatter.timeZone = TimeZone(identifier: "GMT")
         for format in ["EEE, dd MMM yyyy HH:mm:ss zzz", "EEEE, dd-MMM-yy HH:mm:ss zzz", "EEE MMM d HH:mm:ss yyyy"] {
             formatter.dateFormat = format
-            if let date = formatter.date(from: text) { return bounded(date.timeIntervalSince(now)) }
+            if let date = formatter.date(from: text) { return date }
         }
         return nil
     }

@@ -42,6 +42,8 @@ final class Session: Sendable {
 
     /// Makes one call. A 401 renews the token and sends the request once more, for a 401 says that nothing happened;
     /// nothing else is ever sent twice.
+    ///
+    /// Both sendings share one request timeout: who wrote down when the first began knows when the last has ended.
     func call<Answer: Sendable>(
         _ call: Call,
         admission: Admission?,
@@ -50,15 +52,19 @@ final class Session: Sendable {
     ) async throws(FactPulseError) -> Answer {
         let first: Admission
         if let admission { first = admission } else { first = try await admit(call.operation, call.scope) }
+        let begin = ContinuousClock.now
+        let timeout = wire.configuration.requestTimeout
         do {
-            return try await send(call, first, check, read)
+            return try await send(call, first, timeout, check, read)
         } catch {
             guard error.outcome == .unauthorized, let tokens, let token = first.token else { throw error }
             await tokens.evict(call.scope, token)
         }
         let second = try await admit(call.operation, call.scope)
+        let rest = timeout - (ContinuousClock.now - begin)
+        guard rest > .zero else { throw FactPulseError(call.operation, .notSent(.timeout)) }
         do {
-            return try await send(call, second, check, read)
+            return try await send(call, second, rest, check, read)
         } catch {
             if error.outcome == .unauthorized, let tokens, let token = second.token {
                 await tokens.evict(call.scope, token)
@@ -70,6 +76,7 @@ final class Session: Sendable {
     private func send<Answer: Sendable>(
         _ call: Call,
         _ admission: Admission,
+        _ timeout: Duration,
         _ check: Departure.Check?,
         _ read: (Data) throws -> Answer
     ) async throws(FactPulseError) -> Answer {
@@ -91,7 +98,7 @@ final class Session: Sendable {
         }
         if let token = admission.token { request.authorize(.bearer(token.access)) }
         if case .apiKey(let key) = wire.configuration.credentials { request.authorize(.apiKey(key)) }
-        return try await wire.send(request, timeout: wire.configuration.requestTimeout, check: check, read: read)
+        return try await wire.send(request, timeout: timeout, check: check, read: read)
     }
 }
 
@@ -104,4 +111,9 @@ struct Call: Sendable {
     var encryptionKey: EncryptionKey?
     /// What the body holds that must not be quoted.
     var secrets: [Secret] = []
+}
+
+extension Session: CustomReflectable {
+    /// Shows nothing: behind it are every connection, buffer and token, and a dump would walk through them all.
+    var customMirror: Mirror { Mirror(self, children: []) }
 }

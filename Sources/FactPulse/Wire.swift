@@ -62,13 +62,15 @@ final class Wire: Sendable {
         breaker.withLock { $0.report(CircuitBreaker.Report(exchange.observation), permit, at: .now) }
 
         let answer = exchange.decode(read)
-        let words = ErrorBody(answer == nil ? exchange.body : Data(), scrubber: Scrubber(request.secrets))
+        // A success has no words to clean, and each secret costs a scrubber hundreds of entries.
+        let scrubber = Scrubber(answer == nil ? request.secrets : [])
+        let words = ErrorBody(answer == nil ? exchange.body : Data(), scrubber: scrubber)
         exchange.noteRetryAfter(words.message)
         let outcome = classify(request.operation, exchange.observation)
         log(request.operation, exchange, outcome, since: begin)
         await tell(gate, exchange.observation)
         if let answer, outcome == nil { return answer }
-        throw exchange.error(request.operation, outcome ?? .uncertain(.unreadable), words, request.secrets)
+        throw exchange.error(request.operation, outcome ?? .uncertain(.unreadable), words, scrubber)
     }
 
     private func tell(_ gate: any RequestGate, _ observation: Observation) async {
@@ -120,17 +122,19 @@ extension Exchange {
     }
 
     fileprivate mutating func noteRetryAfter(_ message: String?) {
-        guard case .answer(429, _, let body) = observation else { return }
+        guard case .answer(let status, _, let body) = observation, status == 429 || status == 503 else { return }
         let header = headers.first(name: "Retry-After")
-        let retryAfter = RetryAfter.read(header: header, message: message, now: Date())
-        observation = .answer(status: 429, retryAfter: retryAfter, body: body)
+        // A date is the server's, so it is read by the server's clock where it shows it.
+        let now = headers.first(name: "Date").flatMap(RetryAfter.instant) ?? Date()
+        let retryAfter = RetryAfter.read(header: header, message: message, now: now)
+        observation = .answer(status: status, retryAfter: retryAfter, body: body)
     }
 
     fileprivate func error(
         _ operation: Operation,
         _ outcome: Outcome,
         _ words: ErrorBody,
-        _ secrets: [Secret]
+        _ scrubber: Scrubber
     ) -> FactPulseError {
         var error = FactPulseError(operation, outcome)
         error.status = status
@@ -138,7 +142,8 @@ extension Exchange {
         error.message = words.message
         error.fields = words.fields
         error.guardError = guardError
-        error.detail = detail.map { Scrubber(secrets).clean($0) }
+        error.detail = detail.map { scrubber.clean($0) }
+        if case .answer(503, let retryAfter, _) = observation { error.askedToWait = retryAfter }
         return error
     }
 }

@@ -152,19 +152,65 @@ struct AuthenticationTests {
     }
 
     @Test(
-        arguments: [401, 404, 403]
-    ) func `a client that is not ours is refused, and does not look like a wrong password`(
+        arguments: [400, 401, 404, 403]
+    ) func `clients that are not ours are refused, and never look like a wrong password`(
         status: Int
     ) async throws {
         let handler: StubServer.Handler = { request in
-            guard request.path == "/api/token/" else { return StubAction.answer(200, goodBody(.listClients)) }
             let isClient = request.json["client_uid"] != nil
             return isClient ? StubAction.answer(status) : StubAction.answer(200, goodBody(.token))
         }
+        try await withStub(handler, passwordCredentials) { client, server in
+            for _ in 0..<10 {
+                let error = await failure { () async throws(FactPulseError) in
+                    try await perform(.getClient, on: client)
+                }
+                #expect(error?.outcome == .refused(status: status))
+            }
+            let isInDoubt = status == 400 || status == 401
+            #expect(server.logins.count == (isInDoubt ? 20 : 10), "only where in doubt the account's login tells")
+        }
+    }
+
+    @Test(arguments: [
+        (401, Outcome.credentialsRefused), (503, .notSent(.tokenUnavailable)), (403, .notSent(.tokenUnavailable)),
+        (429, .throttled(retryAfter: nil)),
+    ]) func `a refused login for a client blames the client only when the account's own login works`(
+        status: Int,
+        outcome: Outcome
+    ) async throws {
+        let handler: StubServer.Handler = { request in
+            StubAction.answer(request.json["client_uid"] != nil ? 401 : status)
+        }
         try await withStub(handler, passwordCredentials) { client, _ in
-            _ = try await client.account.listClients()
             let error = await failure { () async throws(FactPulseError) in try await perform(.getClient, on: client) }
-            #expect(error?.outcome == .refused(status: status))
+            #expect(error?.outcome == outcome)
+        }
+    }
+
+    /// Who wrote down when the first sending began must know when the last one has ended.
+    @Test func `a login after a 401 that eats up the request's time leaves the request unsent`() async throws {
+        let latch = Latch()
+        let logins = Counter()
+        let handler: StubServer.Handler = { request in
+            guard request.path == "/api/token/" else { return StubAction.answer(401) }
+            let answer = StubAction.answer(200, goodBody(.token))
+            return logins.next() == 1 ? answer : [.wait(latch)] + answer
+        }
+        let configure: (inout FactPulseConfiguration) -> Void = { $0.requestTimeout = .seconds(3) }
+        try await withStub(handler, passwordCredentials, configure: configure) { client, server in
+            async let error = failure { () async throws(FactPulseError) in
+                try await perform(.createClient, on: client)
+            }
+            var arrived = 0
+            for await request in server.arrivals {
+                arrived += request.path == "/api/token/" ? 1 : 0
+                if arrived == 2 { break }
+            }
+            try await Task.sleep(for: .seconds(3))
+            latch.open()
+            #expect(await error?.outcome == .notSent(.timeout))
+            #expect(server.calls.count == 1)
         }
     }
 

@@ -93,7 +93,7 @@ struct BrokenConnectionTests {
     ]
 
     @Test(
-        arguments: kinds,
+        arguments: calls,
         cuts
     ) func `a connection that breaks after the request is uncertain, and nothing is sent again`(
         operation: FactPulse.Operation,

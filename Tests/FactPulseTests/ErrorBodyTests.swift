@@ -26,7 +26,8 @@ struct ErrorBodyTests {
                 #"{"errorCode":"ACCESS_DENIED","errorMessage":"Non","details":[{"level":"Error","reason":"r"}]}"#,
                 "ACCESS_DENIED", "Non"
             ),
-            (#"{"errorCode":"X1","details":"text"}"#, "X1", nil),
+            (#"{"errorCode":"X1","details":"text"}"#, "X1", "text"),
+            (#"{"errorCode":"X1","errorMessage":"words","details":"text"}"#, "X1", "words"),
             (#"{"detail":{"errorCode":"G","errorMessage":"inside","details":null}}"#, "G", "inside"),
             (#"{"detail":{"error_code":"G","error_message":"inside"}}"#, "G", "inside"),
             (#"{"error_code":"S","error_message":"snake"}"#, "S", "snake"),
@@ -40,7 +41,7 @@ struct ErrorBodyTests {
             ),
             (#"{"detail":"No","code":"token_not_valid"}"#, "token_not_valid", "No"),
             (#"{"detail":null}"#, nil, nil), (#"{"detail":[]}"#, nil, nil),
-            (#"{"detail":["just text"]}"#, nil, ": just text"),
+            (#"{"detail":["just text"]}"#, nil, "just text"),
             ("[1,2]", nil, nil), ("null", nil, "null"), (#"{"detail":{"loc":"odd"}}"#, nil, nil),
             (#"{"detail":"#, nil, nil),
             (#"{"error":{"nested":1},"message":5}"#, nil, nil),
@@ -69,6 +70,12 @@ struct ErrorBodyTests {
         #expect(error.code?.count == 64)
         #expect(error.fields.count == ErrorBody.mostFields)
         #expect(read(long).message?.count == 200)
+    }
+
+    @Test func `a server's words stay on one line and cannot forge a log`() {
+        let error = read(#"{"errorCode":"A\r\nB","message":"one\ntwo\u001b[31m\u2028three\u202efour"}"#)
+        #expect(error.code == "A  B")
+        #expect(error.message == "one two [31m three four")
     }
 
     @Test func `secrets are taken out of words, codes and fields`() {

@@ -1,5 +1,6 @@
 import FactPulse
 import Foundation
+import Sandbox
 import Testing
 
 /// No secret of a request may come back in an error, however the server quotes it.
@@ -71,20 +72,96 @@ struct LeakTests {
         }
     }
 
-    /// Looks for every piece of 12 characters of every secret in every way to print the error.
-    private func scan(_ error: FactPulseError, for secrets: [String]) throws {
-        var dumped = ""
-        dump(error, to: &dumped)
-        for text in ["\(error)", String(reflecting: error), dumped, error.localizedDescription, error.label] {
-            for secret in secrets {
-                let forms = [secret, secret.addingPercentEncoding(withAllowedCharacters: .alphanumerics) ?? secret]
-                for form in forms.map(Array.init) {
-                    for start in 0...(form.count - 12) {
-                        let piece = String(form[start..<start + 12])
-                        #expect(!text.contains(piece), "\(text) shows a piece of a secret")
-                    }
+    @Test func `an answer shows no secret that it was asked with or that it brings`() async throws {
+        let words = "kept \(Canary.clientSecret) under \(newKey.base64.reveal)"
+        let config = #"""
+            {"isConfigured":true,"message":"\#(words)","lastTestError":"\#(words)",
+            "secretStatus":{"status":"active","message":"\#(words)"}}
+            """#
+        let secret = "whsec_\(String(repeating: "0a1b", count: 12))"
+        let webhook = #"""
+            {"success":true,"webhookSecret":"\#(secret)","message":"use \#(secret)","createdAt":"2026-03-01T12:00:00"}
+            """#
+        let handler: StubServer.Handler = { request in
+            StubAction.answer(200, request.path.hasSuffix("generate") ? webhook : config)
+        }
+        try await withStub(handler) { client, _ in
+            let scan = LeakScan([secret, Canary.clientSecret, newKey.base64.reveal])
+            for operation in [FactPulse.Operation.updatePDPConfig, .generateWebhookSecret] {
+                let answer = try await perform(operation, on: client)
+                for text in LeakScan.prints(of: answer) { #expect(!scan.finds(in: text), "\(operation): \(text)") }
+            }
+            let answer = try await client.client(uid).generateWebhookSecret()
+            #expect(answer.webhookSecret == Secret(secret) && answer.message == "use <redacted>")
+        }
+    }
+
+    /// What goes wrong, and for which requests.
+    static let faults: [FaultRule] = ["api", "token"].flatMap { target in
+        FaultRule.Kind.allCases.flatMap { kind -> [FaultRule] in
+            let isTied = kind == .emptyPage || kind == .splitRotation
+            let operation = kind == .emptyPage ? "listClients" : kind == .splitRotation ? "rotateEncryptionKey" : target
+            if isTied, target == "token" { return [] }
+            let shapes = kind == .errorShape ? ErrorShape.allCases : [.C]
+            return shapes.map { shape in
+                FaultRule(kind, on: operation) {
+                    ($0.shape, $0.echoes, $0.milliseconds, $0.burst, $0.perSecond) = (shape, true, 10, 1, 1)
                 }
             }
+        }
+    }
+
+    @Test(arguments: faults) func `nothing that is printed or logged shows a secret, whatever goes wrong`(
+        fault: FaultRule
+    ) async throws {
+        var configuration = SandboxConfiguration(faults: [fault])
+        (configuration.password, configuration.options.apiKey) = (Canary.password, Canary.apiKey)
+        (configuration.options.remembersSecrets, configuration.options.partialRotation) = (true, .splits)
+        try await SandboxServer.withServer(configuration) { server in
+            await server.world.seedClients([SandboxClient(uid: uid.text, name: "Dupont")])
+            let capture = LogCapture()
+            let password = FactPulseCredentials.password(email: configuration.email, Secret(Canary.password))
+            var printed: [String] = []
+            for credentials in [password, .apiKey(Secret(Canary.apiKey))] {
+                printed += LeakScan.prints(of: credentials)
+                try await withClient(server.url, credentials, logger: capture.logger) { client in
+                    printed += LeakScan.prints(of: client) + (await results(of: client))
+                }
+            }
+            let secrets = await server.world.secrets.union([
+                Canary.password, Canary.apiKey, Canary.clientSecret, oldKey.base64.reveal, newKey.base64.reveal,
+            ])
+            let scan = LeakScan(secrets)
+            #expect(capture.lines.count >= calls.count)
+            for text in printed + capture.lines { #expect(!scan.finds(in: text), "\(text)") }
+        }
+    }
+
+    /// Every call's answer or error, and an admission, in every way to print them.
+    private func results(of client: FactPulseClient) async -> [String] {
+        var printed: [String] = []
+        func note<Answer>(_ call: () async throws(FactPulseError) -> Answer) async {
+            do {
+                printed += LeakScan.prints(of: try await call())
+            } catch {
+                printed += LeakScan.prints(of: error) + [error.message ?? "", error.label]
+            }
+        }
+        for operation in calls {
+            await note { () async throws(FactPulseError) in try await perform(operation, on: client) }
+        }
+        await note { () async throws(FactPulseError) in
+            try await client.client(uid).rotateEncryptionKey(from: newKey, to: oldKey)
+        }
+        await note { () async throws(FactPulseError) in try await client.account.admit() }
+        return printed
+    }
+
+    /// Looks for every piece of every secret in every way to print the error.
+    private func scan(_ error: FactPulseError, for secrets: [String]) throws {
+        let scan = LeakScan(secrets)
+        for text in LeakScan.prints(of: error) + [error.label, error.message ?? ""] {
+            #expect(!scan.finds(in: text), "\(text) shows a piece of a secret")
         }
     }
 }

@@ -80,6 +80,7 @@ struct ModelTests {
         #expect(try list(100, 2, 50).isLast)
         #expect(try list(100, 1, 50, isEmpty: true).isLast)
         #expect(try list(100, 1, 0).isLast == false)
+        #expect(try list(100, .max, .max).isLast, "a size beyond all bounds is no reason to crash")
     }
 
     @Test(arguments: [

@@ -24,6 +24,26 @@ struct RetryAfterTests {
         #expect(RetryAfter.read(header: header, message: nil, now: Self.now) == nil)
     }
 
+    @Test func `a date is read by the clock of the server that wrote it`() async throws {
+        let headers = ["Date: Sun, 06 Nov 1994 08:49:27 GMT", "Retry-After: Sun, 06 Nov 1994 08:49:37 GMT"]
+        try await withStub({ _ in StubAction.answer(429, headers: headers) }) { client, _ in
+            let error = await failure { () async throws(FactPulseError) in try await perform(.getClient, on: client) }
+            #expect(error?.retryAfter == .seconds(10))
+        }
+    }
+
+    @Test func `a 503 is uncertain, and says how long to wait before looking`() async throws {
+        try await withStub({ _ in StubAction.answer(503, headers: ["Retry-After: 7"]) }) { client, _ in
+            let error = await failure { () async throws(FactPulseError) in try await perform(.getClient, on: client) }
+            #expect(error?.outcome == .uncertain(.serverError(status: 503)) && error?.retryAfter == .seconds(7))
+        }
+        let handler: StubServer.Handler = { _ in StubAction.answer(503, headers: ["Retry-After: 7"]) }
+        try await withStub(handler, passwordCredentials) { client, _ in
+            let error = await failure { () async throws(FactPulseError) in try await perform(.getClient, on: client) }
+            #expect(error?.outcome == .notSent(.tokenUnavailable) && error?.retryAfter == .seconds(7))
+        }
+    }
+
     @Test func `Django's sentence counts when there is no header`() {
         let text = "Request was throttled. Expected available in 42 seconds."
         #expect(RetryAfter.read(header: nil, message: text, now: Self.now) == .seconds(42))

@@ -42,6 +42,8 @@ struct SecretTests {
     @Test(arguments: [
         ("whole kX9/vQ+72bTz=plain end", "whole <redacted> end"), ("cut kX9/vQ+72 end", "cut <redacted> end"),
         (#"json kX9\/vQ+72bTz=plain"#, "json <redacted>"), ("url kX9%2FvQ%2B72bTz%3Dplain", "url <redacted>"),
+        ("lower case kX9/vQ%2b72bTz%3dplain", "lower case <redacted>"),
+        ("base64url kX9_vQ-72bTz=plain", "base64url <redacted>"),
         ("tail 72bTz=plain", "tail <redacted>"),
         ("twice kX9/vQ+72bTz=plainkX9/vQ+72bTz=plain", "twice <redacted><redacted>"),
         ("short piece kX9/vQ+", "short piece kX9/vQ+"), ("", ""), ("pin 1234 here", "pin <redacted> here"),

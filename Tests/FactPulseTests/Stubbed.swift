@@ -21,12 +21,13 @@ func withClient<Result>(
     _ url: String,
     _ credentials: FactPulseCredentials = .apiKey(Secret(Canary.apiKey)),
     gate: any RequestGate = OpenGate(),
+    logger: Logger = Logger(label: "test"),
     configure: (inout FactPulseConfiguration) -> Void = { _ in },
     _ body: (FactPulseClient) async throws -> Result
 ) async throws -> Result {
     var configuration = try FactPulseConfiguration(baseURL: url, credentials: credentials, allowInsecureHTTP: true)
     configure(&configuration)
-    let client = FactPulseClient(configuration, gate: gate, logger: Logger(label: "test"))
+    let client = FactPulseClient(configuration, gate: gate, logger: logger)
     do {
         let result = try await body(client)
         try await client.shutdown()
@@ -63,22 +64,24 @@ func failure<Answer>(_ call: () async throws(FactPulseError) -> Answer) async ->
 }
 
 /// One call of every operation on the API (tokens apart).
-func perform(_ operation: FactPulse.Operation, on client: FactPulseClient) async throws(FactPulseError) {
+@discardableResult
+func perform(_ operation: FactPulse.Operation, on client: FactPulseClient) async throws(FactPulseError) -> any Sendable
+{
     let one = client.client(uid)
-    switch operation {
-    case .listClients: _ = try await client.account.listClients(page: 2, pageSize: 50)
-    case .createClient: _ = try await client.account.createClient(ClientCreateRequest(name: "Dupont & Fils"))
-    case .getClient: _ = try await one.get()
-    case .updateClient: _ = try await one.update(ClientUpdateRequest(name: .set("Dupont"), siret: .clear))
-    case .activateClient: _ = try await one.activate()
-    case .deactivateClient: _ = try await one.deactivate()
-    case .getPDPConfig: _ = try await one.pdpConfig()
-    case .updatePDPConfig: _ = try await one.updatePDPConfig(pdpRequest, encryptionKey: newKey)
-    case .rotateEncryptionKey: _ = try await one.rotateEncryptionKey(from: oldKey, to: newKey)
-    case .generateWebhookSecret: _ = try await one.generateWebhookSecret()
-    case .getWebhookSecretStatus: _ = try await one.webhookSecretStatus()
-    case .deleteWebhookSecret: _ = try await one.deleteWebhookSecret()
-    case .me: _ = try await client.account.me()
+    return switch operation {
+    case .listClients: try await client.account.listClients(page: 2, pageSize: 50)
+    case .createClient: try await client.account.createClient(ClientCreateRequest(name: "Dupont & Fils"))
+    case .getClient: try await one.get()
+    case .updateClient: try await one.update(ClientUpdateRequest(name: .set("Dupont"), siret: .clear))
+    case .activateClient: try await one.activate()
+    case .deactivateClient: try await one.deactivate()
+    case .getPDPConfig: try await one.pdpConfig()
+    case .updatePDPConfig: try await one.updatePDPConfig(pdpRequest, encryptionKey: newKey)
+    case .rotateEncryptionKey: try await one.rotateEncryptionKey(from: oldKey, to: newKey)
+    case .generateWebhookSecret: try await one.generateWebhookSecret()
+    case .getWebhookSecretStatus: try await one.webhookSecretStatus()
+    case .deleteWebhookSecret: try await one.deleteWebhookSecret()
+    case .me: try await client.account.me()
     case .token, .refreshToken: fatalError("not a call")
     }
 }
