@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import Jobs
@@ -41,9 +42,26 @@ struct DuplicateTests {
         #expect(try await allowed.check { _, _ in }.counts[.duplicate] == 0)
     }
 
-    @Test func `names are the same however their accents are encoded`() throws {
-        let rows = try readRows("name;siret\nÉcole;\nE\u{301}cole;\n")
-        #expect(rows.map(\.verdict) == [.valid, .duplicate])
+    /// The database compares by ``NameKey``; what is the same there must be so here.
+    @Test func `names are the same in a file as in the database`() throws {
+        func letters(_ range: ClosedRange<UInt32>) -> String {
+            String(String.UnicodeScalarView(range.compactMap(Unicode.Scalar.init)))
+        }
+        let names = [
+            letters(0xC0...0xFF), letters(0x100...0x13F), letters(0x140...0x17F), "École d’été – €",
+            "E\u{301}cole d’ e\u{301}te\u{301} – €", "ŒUVRE Ÿ × ß µ", "ΣΊΣΥΦΟΣ", "ＡＢＣ",
+            "İstanbul", "漢字 😀",
+            "A\u{212B}\u{2126}", "\u{2000}x\u{3000}y", "Straße",
+        ]
+        for name in names {
+            for other in [name.uppercased(), name.lowercased(), name.decomposedStringWithCanonicalMapping, name + "x"] {
+                let verdicts = try readRows("name;siret\n\(name);\n\(other);\n").map(\.verdict)
+                #expect(
+                    (verdicts == [.valid, .duplicate]) == (NameKey.of(name) == NameKey.of(other)),
+                    "\(name) \(other)"
+                )
+            }
+        }
     }
 
     @Test func `one name may have several SIRETs`() throws {

@@ -74,6 +74,61 @@ struct ResultFileTests {
         #expect(String(decoding: bytes, as: UTF8.self) == "=1,\"a,b\"\r\n")
     }
 
+    /// How programs save a CSV file that they have opened: seen with LibreOffice 7.4, known of Excel.
+    struct Habit: CustomTestStringConvertible {
+        let testDescription: String
+        var encoding = TextEncoding.utf8
+        var mark = false
+        var delimiter = ";"
+        var lineEnd = "\n"
+        var quotesAll = false
+    }
+
+    @Test(arguments: [
+        Habit(testDescription: "LibreOffice"),
+        Habit(testDescription: "LibreOffice, all text cells quoted", encoding: .windows1252, quotesAll: true),
+        Habit(testDescription: "Excel, CSV", encoding: .windows1252, lineEnd: "\r\n"),
+        Habit(testDescription: "Excel, CSV UTF-8", mark: true, lineEnd: "\r\n"),
+        Habit(
+            testDescription: "Excel, Unicode text",
+            encoding: .utf16LittleEndian,
+            mark: true,
+            delimiter: "\t",
+            lineEnd: "\r\n"
+        ),
+    ]) func `a result file that was mended and saved by another program is read as it was meant`(_ habit: Habit) throws
+    {
+        let scratch = try Scratch()
+        let writer = try ResultWriter(
+            path: scratch.path("result.csv"),
+            columns: ["Nom", "SIRET", "Note"],
+            delimiter: .semicolon
+        )
+        let wrong = RowResult(line: 2, status: "rejected", code: "SIRET_LENGTH", error: IssueCode.siretLength.cure)
+        try writer.append(["=Café; \"A\"", "1234", "one\ntwo"], wrong)
+        try writer.append(["'t Hof", "12345678200010", ""], RowResult(line: 4, status: "done", uid: "u-1"))
+        try writer.finish()
+        // As any CSV reader would show it: apostrophes are text.
+        let shown = try RowFile.open(path: scratch.path("result.csv"), schema: .createClients)
+        var records = try shown.records()
+        var saved = ""
+        while try records.next() {
+            let cells = records.cells.map { String(decoding: records.text[$0.start..<$0.end], as: UTF8.self) }
+            saved +=
+                cells.map { cell in
+                    let text = cell == "1234" ? "73282932000074" : cell
+                    let needsQuotes = habit.quotesAll || text.contains { "\n\"\(habit.delimiter)".contains($0) }
+                    return needsQuotes ? "\"" + text.replacing("\"", with: "\"\"") + "\"" : text
+                }.joined(separator: habit.delimiter) + habit.lineEnd
+        }
+        let read = try readRows(saved.encoded(habit.encoding, mark: habit.mark))
+        #expect(read.format.columns == ["Nom", "SIRET", "Note"])
+        #expect(read.rows.map(\.name) == ["=Café; \"A\"", "'t Hof"])
+        #expect(read.rows.map(\.siret) == ["73282932000074", "12345678200010"])
+        #expect(read.rows.map(\.description) == ["one\ntwo", nil])
+        #expect(read.rows.map(\.verdict) == [.valid, .valid])
+    }
+
     @Test(arguments: 0..<40) func `what is written is read back, again and again`(_ seed: UInt64) throws {
         var random = SeededRandom(seed)
         let delimiter = Delimiter.candidates.randomElement(using: &random)!
