@@ -9,6 +9,9 @@ extension WorkerSession {
     /// A claim from the head of the queue, where jobs of a higher priority and returned ones are, is at most this late.
     private static let headInterval = Duration.milliseconds(500)
     private static let claimAtMost = 1_000
+    /// Between two times that plans are made anew while there is more work than can start: the tables may have grown from
+    /// nothing meanwhile.
+    private static let replanInterval = Duration.seconds(10)
     /// Between two claims while ``WorkerConfiguration/closedFor``. Jobs that are claimed then mostly come back at once.
     private static let closedInterval = Duration.seconds(5)
 
@@ -29,6 +32,7 @@ extension WorkerSession {
         var headDue = ContinuousClock.now
         var hotUntil = ContinuousClock.now
         var failures = 0
+        var replanDue = ContinuousClock.now
         var audit = LeaseAudit(interval: configuration.auditInterval)
         while !stop.isSet {
             try Task.checkCancellation()
@@ -51,7 +55,13 @@ extension WorkerSession {
                     jobs.addTask { await run(job, cutShort: cutShort) }
                 }
                 if !claimed.isEmpty { hotUntil = .now.advanced(by: Self.hotFor) }
-                if claimed.count == wanted { continue }
+                if claimed.count == wanted {
+                    if ContinuousClock.now >= replanDue {
+                        store.database.forgetPlans()
+                        replanDue = .now.advanced(by: Self.replanInterval)
+                    }
+                    continue
+                }
                 // What lies before the cursors may have been passed over.
                 headDue = .now
                 if !fromHead { continue }

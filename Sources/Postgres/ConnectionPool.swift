@@ -30,6 +30,7 @@ final class ConnectionPool: Watched {
     private let logger: Logger
     private let state = Mutex(State())
     private let lastID = Atomic<UInt64>(0)
+    private let planAge = Atomic(0)
 
     init(_ configuration: PostgresConfiguration, logger: Logger) {
         self.configuration = configuration
@@ -41,6 +42,17 @@ final class ConnectionPool: Watched {
     /// - Throws: ``PostgresError``: `.poolTimeout`, `.cancelled`, `.unusable` after `close`, or why no connection could
     ///   be made.
     func acquire() async throws(PostgresError) -> PostgresConnection {
+        let connection = try await take()
+        connection.planAge.store(planAge.load(ordering: .relaxed), ordering: .relaxed)
+        return connection
+    }
+
+    /// See ``Database/forgetPlans()``.
+    func forgetPlans() {
+        planAge.add(1, ordering: .relaxed)
+    }
+
+    private func take() async throws(PostgresError) -> PostgresConnection {
         let id = lastID.add(1, ordering: .relaxed).newValue
         let turn = await withTaskCancellationHandler {
             await withUnsafeContinuation { continuation in

@@ -57,6 +57,12 @@ package final class Database: SQLExecutor {
         return try await body(connection)
     }
 
+    /// Lets every connection plan its prepared statements anew at their next use: the server keeps a plan that it made for
+    /// small tables when they have become large, until it next collects statistics. Costs no round trip.
+    package func forgetPlans() {
+        pool.forgetPlans()
+    }
+
     /// How many callers wait for a connection now.
     package var waiting: Int { pool.waiting }
 

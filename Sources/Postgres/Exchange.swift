@@ -67,7 +67,7 @@ struct Exchange {
     /// The results of the caller's own statements. A statement that could not be prepared, or whose plan went stale, is
     /// forgotten, so that its next use parses it again.
     func answers(_ prepared: inout PreparedStatements) -> [QueryResult] {
-        if case .statements(let statements, _) = request, steps.isEmpty {
+        if case .statements(let statements, _, _) = request, steps.isEmpty {
             if isStale(results.first) { prepared.forget(statements[0].text) }
             return results
         }
@@ -75,6 +75,10 @@ struct Exchange {
         var answers: [QueryResult] = []
         for (step, result) in zip(steps, results) {
             switch step {
+            case .discardPlans:
+                // In a transaction that has failed, where nothing else succeeds either.
+                guard result.status != PGRES_COMMAND_OK else { continue }
+                answers.append(result)
             case .prepare(let text):
                 guard result.status != PGRES_COMMAND_OK else { continue }
                 prepared.forget(text)

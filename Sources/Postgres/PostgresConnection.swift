@@ -1,10 +1,13 @@
 import CLibpq
 import Logging
+import Synchronization
 
 /// One session with the server. Made by ``Database/withConnection(_:)``, which takes it back.
 package final class PostgresConnection: SQLExecutor {
     let channel: Channel
     private let configuration: PostgresConfiguration
+    /// See ``Database/forgetPlans()``. Set by the pool.
+    let planAge = Atomic(0)
 
     init(_ channel: Channel, _ configuration: PostgresConfiguration) {
         self.channel = channel
@@ -79,7 +82,11 @@ package final class PostgresConnection: SQLExecutor {
         for sql in statements {
             ready.append(try Statement(sql))
         }
-        let request = Request.statements(ready, prepare: configuration.preparedStatements)
+        let request = Request.statements(
+            ready,
+            prepare: configuration.preparedStatements,
+            planAge: planAge.load(ordering: .relaxed)
+        )
         let results = try await perform(request, deadline)
         guard results.count == statements.count else {
             channel.close()
@@ -94,7 +101,7 @@ extension Request {
     fileprivate func text(failedAfter results: [QueryResult]) -> String? {
         switch self {
         case .script(let text), .startCopy(let text): return text
-        case .statements(let statements, _):
+        case .statements(let statements, _, _):
             let failed = results.firstIndex { $0.error != nil } ?? 0
             return statements.indices.contains(failed) ? statements[failed].text : nil
         case .copyData, .endCopy: return nil

@@ -4,8 +4,9 @@ import CLibpq
 enum Request: Sendable {
     /// Text without values, possibly several statements: one implicit transaction, no plan kept.
     case script(String)
-    /// One statement, or several in one round trip and one implicit transaction.
-    case statements([Statement], prepare: Bool)
+    /// One statement, or several in one round trip and one implicit transaction. Plans that the server made under
+    /// another `planAge` are discarded before.
+    case statements([Statement], prepare: Bool, planAge: Int)
     case startCopy(String)
     /// Done when the socket has taken the bytes.
     case copyData([UInt8])
@@ -17,9 +18,11 @@ enum Request: Sendable {
         switch self {
         case .script(let text), .startCopy(let text):
             return PQsendQuery(session, text) == 1
-        case .statements(let statements, let prepare):
+        case .statements(let statements, let prepare, let planAge):
             let limit = prepare ? PreparedStatements.limit : 0
-            if statements.count == 1, let name = prepared.name(of: statements[0], limit) {
+            if prepared.hasPlans(otherThan: planAge) {
+                steps.append(.discardPlans)
+            } else if statements.count == 1, let name = prepared.name(of: statements[0], limit) {
                 return statements[0].sendPrepared(name, on: session)
             }
             return Self.sendPipeline(statements, on: session, &prepared, limit, &steps)
@@ -40,6 +43,9 @@ enum Request: Sendable {
         _ steps: inout [PipelineStep]
     ) -> Bool {
         guard PQenterPipelineMode(session) == 1 else { return false }
+        if case .discardPlans = steps.first {
+            guard PQsendQueryParams(session, "DISCARD PLANS", 0, nil, nil, nil, nil, 0) == 1 else { return false }
+        }
         for statement in statements {
             if let name = prepared.name(of: statement, limit) {
                 guard statement.sendPrepared(name, on: session) else { return false }
@@ -58,6 +64,7 @@ enum Request: Sendable {
 
 /// What one result of a pipeline answers.
 enum PipelineStep: Sendable {
+    case discardPlans
     /// The statement's text.
     case prepare(String)
     case execute(String)
@@ -71,6 +78,7 @@ struct PreparedStatements {
 
     private var names: [String: String] = [:]
     private var count = 0
+    private var planAge = 0
 
     func name(of statement: Statement, _ limit: Int) -> String? {
         limit > 0 ? names[statement.text] : nil
@@ -82,6 +90,12 @@ struct PreparedStatements {
         let name = "s\(count)"
         names[statement.text] = name
         return name
+    }
+
+    /// - Returns: Whether there may be plans of another age. They are taken to be discarded then.
+    mutating func hasPlans(otherThan age: Int) -> Bool {
+        defer { planAge = age }
+        return planAge != age && !names.isEmpty
     }
 
     mutating func forget(_ text: String) {
