@@ -19,7 +19,7 @@ struct CLIJSONTests {
             try await expect(fixture, ["bulk-runs", "status", "1"], has: "ready")
             try await expect(fixture, ["bulk-runs", "rows", "1"], has: "rows")
             try await expect(fixture, ["bulk-runs", "cancel", "1"], has: "run")
-            try await expect(fixture, ["jobs", "enqueue", "settle-creates"], has: "job")
+            try await expect(fixture, ["jobs", "enqueue", "finish-run", "--args", #"{"run": 1}"#], has: "job")
             try await expect(fixture, ["jobs", "list"], has: "jobs")
             try await expect(fixture, ["jobs", "show", "1"], has: "attempts")
             try await expect(fixture, ["jobs", "cancel", "1"], has: "job")

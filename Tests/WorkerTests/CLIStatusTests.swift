@@ -62,7 +62,7 @@ enum StuckWork {
 
     static func make(in fixture: WorkerFixture) async throws {
         _ = try await fixture.importClients(2)
-        let limit = "127.0.0.1/\(fixture.settings["FACTPULSE_EMAIL"] ?? "")"
+        let limit = "\(fixture.sandbox.url.replacing("http://", with: ""))/\(fixture.settings["FACTPULSE_EMAIL"] ?? "")"
         try await fixture.database.pipeline([
             "UPDATE factpulse.bulk_rows SET state = 'needs_review', error_code = 'E' WHERE row = 1",
             "UPDATE factpulse.bulk_runs SET state = 'paused', reason = 'FactPulse denied access'",

@@ -33,7 +33,7 @@ struct OutageTests {
             let run = try await fixture.importClients(20)
             try await fixture.sandbox.program.die()
             let worker = try await fixture.livingWorker()
-            try await worker.waitForLine("The client list cannot be read now")
+            try await worker.waitForLine("A page of the client list is read again")
             let again = try await SandboxProcess.start(Faults(), port: fixture.sandbox.port, in: fixture.programs)
             try await fixture.until("SELECT state = 'finished' FROM factpulse.bulk_runs WHERE id = \(run)")
             #expect(try await again.ledger().clients == 20)

@@ -10,12 +10,11 @@ struct JobsEnqueue: AsyncParsableCommand {
         abstract: "Makes a job.",
         discussion: """
             EXAMPLES:
-              factpulse-worker jobs enqueue settle-creates
-              factpulse-worker jobs enqueue start-run --args '{"run": 12}' --unique-key 12
-              factpulse-worker jobs enqueue settle-creates --run-at 2026-12-01T06:00:00Z
+              factpulse-worker jobs enqueue finish-run --args '{"run": 12}'
+              factpulse-worker jobs enqueue start-run --args '{"run": 12}' --delay 3600
 
             The same door is open to every program that can speak SQL:
-              SELECT queue.enqueue('settle-creates', '{}');
+              SELECT queue.enqueue('finish-run', '{"run": 12}');
             """
     )
 
