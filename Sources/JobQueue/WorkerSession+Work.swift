@@ -88,14 +88,16 @@ extension WorkerSession {
 
     /// How many jobs may start now, once it is worth a claim; `nil` when that has to be asked again.
     private func freeSlots() async -> Int? {
-        guard completions.count < CompletionBuffer.bound, slots.free > 0 else {
-            await slots.waitForRelease()
+        guard completions.count < CompletionBuffer.bound else {
+            await slots.waitForNudge()
             return nil
         }
-        if slots.free < slots.limit / 4 {
-            // Jobs that end together are replaced together.
-            await slots.waitForRelease(atMost: .milliseconds(5))
+        guard slots.free > 0 else {
+            await slots.waitUntilFree(1)
+            return nil
         }
+        // Jobs that end together are replaced together.
+        await slots.waitUntilFree(slots.limit / 4, atMost: .milliseconds(5))
         return min(slots.free, Self.claimAtMost)
     }
 
@@ -133,11 +135,8 @@ extension WorkerSession {
 
     private func run(_ job: ClaimedJob, cutShort: StopSignal) async {
         defer { slots.release() }
-        var jobLogger = logger
-        jobLogger[metadataKey: "job.id"] = "\(job.id)"
-        jobLogger[metadataKey: "job.kind"] = "\(job.kind)"
-        jobLogger[metadataKey: "job.attempt"] = "\(job.attempt)"
-        if let outcome = await outcome(of: job, cutShort: cutShort, logger: jobLogger) {
+        let context = JobContext(job: job, store: store, logger: logger, liveness: liveness)
+        if let outcome = await outcome(of: job, in: context, cutShort: cutShort) {
             completions.append(FinishedJob(job: job, outcome: outcome))
         } else {
             held.remove([job])
@@ -145,57 +144,26 @@ extension WorkerSession {
     }
 
     /// - Returns: `nil` when the job is not ours to end any more.
-    private func outcome(of job: ClaimedJob, cutShort: StopSignal, logger: Logger) async -> JobOutcome? {
+    private func outcome(of job: ClaimedJob, in context: JobContext, cutShort: StopSignal) async -> JobOutcome? {
         guard let entry = catalogue.entries[job.kind] else {
-            logger.warning("This worker does not know the job's kind and puts it back for a minute")
+            context.logger.warning("This worker does not know the job's kind and puts it back for a minute")
             return .snooze(.seconds(60))
         }
-        let context = JobContext(job: job, store: store, logger: logger, liveness: liveness)
         do {
-            let outcome = try await withTimeLimit(entry.policy.timeout) { try await entry.run(context) }
-            logger.debug("Job ended", metadata: ["outcome": "\(outcome)"])
-            return outcome
+            return try await timeLimits.run(atMost: entry.policy.timeout) { try await entry.run(context) }
         } catch let lost as LeaseLost {
-            logger.warning("Dropped a job", metadata: ["reason": "\(lost)"])
+            context.logger.warning("Dropped a job", metadata: ["reason": "\(lost)"])
             return nil
         } catch {
             // Cancelled by us: the attempt is not the job's fault and is not counted.
-            if Task.isCancelled { return cutShort.isSet ? .snooze(.zero) : nil }
+            if Task.isCancelled, !(error is TookTooLong) { return cutShort.isSet ? .snooze(.zero) : nil }
             let isHopeless = (error as? any RetryDecidingError).map { !$0.isWorthRetrying } ?? false
-            logger.warning(
+            context.logger.warning(
                 isHopeless || job.isLastAttempt ? "Job failed" : "Job will be tried again",
                 metadata: ["error": "\(error)"]
             )
             if isHopeless { return .failed(reason: "\(error)") }
             return .retry(after: entry.policy.backoff.delay(after: job.attempt), reason: "\(error)")
         }
-    }
-}
-
-/// One attempt took longer than its kind allows.
-private struct TookTooLong: Error, CustomStringConvertible {
-    let limit: Duration
-    var description: String { "took longer than \(limit)" }
-}
-
-/// Runs `body`, and cancels it when it takes longer than `limit`.
-private func withTimeLimit<T: Sendable>(_ limit: Duration?, _ body: @escaping @Sendable () async throws -> T)
-    async throws -> T
-{
-    guard let limit else { return try await body() }
-    return try await withThrowingTaskGroup(of: T.self) { group in
-        group.addTask { try await body() }
-        group.addTask {
-            let deadline = ContinuousClock.now + limit
-            // In short steps: a sleep that is cancelled keeps its memory until its time would have been over, and there
-            // is one for every job of the last `limit`.
-            while ContinuousClock.now < deadline {
-                try await Task.sleep(for: min(.seconds(1), deadline - .now))
-            }
-            throw TookTooLong(limit: limit)
-        }
-        defer { group.cancelAll() }
-        // The group has two children, so there is a first one.
-        return try await group.next()!
     }
 }

@@ -26,6 +26,7 @@ struct WorkerSession: Sendable {
     let slots: Slots
     let held = HeldLeases()
     let completions = CompletionBuffer()
+    let timeLimits = TimeLimits()
 
     /// Enters the worker among the living. The beat counts from before the row was written.
     static func start(
@@ -75,6 +76,9 @@ struct WorkerSession: Sendable {
             }
             group.addTask {
                 try await promoteDue(); return .background
+            }
+            group.addTask {
+                await timeLimits.watch(); return .background
             }
             group.addTask {
                 try await flush(); return .flush
@@ -170,10 +174,11 @@ struct WorkerSession: Sendable {
 
     private func flush() async throws {
         try await completions.flush(into: store, logger: logger) { accepted, stale in
-            for (labels, count) in Dictionary(grouping: accepted, by: \.labels).mapValues(\.count) {
+            let counts = accepted.reduce(into: [FinishedJob.Labels: Int]()) { $0[$1.labels, default: 0] += 1 }
+            for (labels, count) in counts {
                 Counter(
                     label: "factpulse_worker_jobs_total",
-                    dimensions: [("kind", labels[0]), ("outcome", labels[1])]
+                    dimensions: [("kind", labels.kind.rawValue), ("outcome", labels.outcome)]
                 ).increment(by: count)
             }
             for item in stale {
@@ -190,7 +195,12 @@ struct WorkerSession: Sendable {
 }
 
 extension FinishedJob {
-    fileprivate var labels: [String] {
+    fileprivate struct Labels: Hashable {
+        let kind: JobKind
+        let outcome: String
+    }
+
+    fileprivate var labels: Labels {
         let outcome =
             switch self.outcome {
             case .completed: "completed"
@@ -199,7 +209,7 @@ extension FinishedJob {
             case .cancelled: "cancelled"
             case .failed: "failed"
             }
-        return [job.kind.rawValue, outcome]
+        return Labels(kind: job.kind, outcome: outcome)
     }
 
     fileprivate var comesBack: Bool {
