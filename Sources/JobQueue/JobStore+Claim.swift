@@ -16,7 +16,7 @@ extension JobStore {
     {
         // MATERIALIZED: inlined, the planner may run the subquery again and lock more rows than the LIMIT.
         // FOR KEY SHARE: a rescue of this very worker waits for this claim, or this claim finds no row.
-        let rows = try await queryByIndex(
+        let rows = try await database.query(
             """
             WITH me AS MATERIALIZED (
                 SELECT id FROM queue.workers WHERE id = \(worker) FOR KEY SHARE
@@ -66,7 +66,7 @@ extension JobStore {
     /// Moves due jobs from `queue.scheduled` to `queue.ready`, at most 1,000 a call.
     /// - Returns: how many were moved, and how long until the next one is due; `nil` when none is scheduled.
     func promote() async throws -> (moved: Int, next: Duration?) {
-        let rows = try await queryByIndex(
+        let rows = try await database.query(
             """
             WITH due AS MATERIALIZED (
                 SELECT s.ctid FROM queue.scheduled s WHERE s.run_at <= now() ORDER BY s.run_at LIMIT 1000 FOR UPDATE SKIP LOCKED

@@ -55,7 +55,6 @@ extension JobStore {
     }
 
     private static func bury(_ worker: Int64, _ name: String, in transaction: Transaction) async throws -> Rescue {
-        try await transaction.execute(byIndex)
         let rows = try await transaction.query(
             """
             WITH held AS MATERIALIZED (
