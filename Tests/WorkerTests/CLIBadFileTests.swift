@@ -63,8 +63,11 @@ struct CLIBadFileTests {
             chmod(fixture.programs.folder.path(percentEncoded: false), 0o755)
             // The build may stand where only root gets to.
             let program = fixture.programs.folder.appending(path: "program")
-            let built = URL(filePath: try fixture.programs.path("factpulse-worker"))
-            try FileManager.default.copyItem(at: built, to: program)
+            // Copied by a process of its own: a file that this one has written may still be open in a child that another
+            // test starts at the same moment, and such a file cannot be run.
+            let built = try fixture.programs.path("factpulse-worker")
+            let copied = try await fixture.programs.run("/bin/cp", [built, program.path(percentEncoded: false)])
+            #expect(copied.exit == .code(0))
             let ended = try await fixture.programs.run(
                 command[0],
                 command.dropFirst() + [
