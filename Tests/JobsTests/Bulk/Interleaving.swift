@@ -12,7 +12,7 @@ extension BulkFixture {
     }
 
     /// Asks again and again until the answer is yes.
-    func until(_ condition: SQL, within limit: Duration = .seconds(30)) async throws {
+    func until(_ condition: SQL, within limit: Duration = .seconds(60)) async throws {
         let deadline = ContinuousClock.now + limit
         repeat {
             if try await holds(condition) { return }
