@@ -42,7 +42,7 @@ struct Comparison: Sendable {
             UPDATE factpulse.bulk_rows r
                SET state = 'duplicate', error_code = \(Self.sentByAnotherRun), error = k.error, updated_at = now()
               FROM (SELECT s.run_id, s.row,
-                           (SELECT 'row ' || o.row || ' of run ' || o.run_id || ' is creating a client with this SIRET'
+                           (SELECT 'row ' || o.row || ' of run ' || o.run_id || ' is creating a client with this SIRET; if that does not come to be: bulk-runs retry'
                               FROM factpulse.bulk_rows o
                              WHERE o.account_id = s.account_id AND o.siret = s.siret AND o.operation = 'create-clients'
                                AND o.state IN ('ready', 'sending', 'uncertain', 'needs_review')) AS error

@@ -39,19 +39,14 @@ struct AccountTests {
                 "UPDATE factpulse.bulk_rows SET settle_until = now() WHERE run_id = \(lost)"
             )
             try await bulk.database.execute(
-                "SELECT queue.enqueue('start-run', jsonb_build_object('run', \(fresh)::bigint))"
-            )
-            try await bulk.database.execute(
                 """
                 SELECT queue.enqueue('settle-creates', jsonb_build_object('account', account_id)) FROM factpulse.bulk_runs LIMIT 1
                 """
             )
             var stranger = bulk
             stranger.account = Account(name: "factpulse.fr/demo")
-            let worker = Task { [stranger] in try await stranger.drainWithoutSettling() }
-            try await bulk.until("(SELECT count(*) FROM queue.scheduled) = 42")
-            worker.cancel()
-            _ = await worker.result
+            try await stranger.drainWithoutSettling()
+            #expect(try await bulk.count("queue.scheduled WHERE run_at > now() + interval '5 minutes'") == 42)
             #expect(try await bulk.store.run(fresh)?.state == .staged)
             #expect(try await bulk.counts(begun)[.ready] == 40)
             #expect(try await bulk.count("factpulse.sweeps") == 0)
