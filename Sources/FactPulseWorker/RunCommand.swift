@@ -36,6 +36,7 @@ struct RunCommand: AsyncParsableCommand {
         if let concurrency, !(1...1_000).contains(concurrency) {
             throw ValidationError("--concurrency is a number from 1 to 1000.")
         }
+        if queues.contains("") { throw ValidationError("--queue cannot be empty.") }
     }
 
     func run() async throws {
@@ -118,6 +119,9 @@ struct RunCommand: AsyncParsableCommand {
             logger: logger,
             onNotification: news.hear
         )
+        // At debug level the library prints whole services, with all that is in them.
+        var quiet = logger
+        quiet.logLevel = max(logger.logLevel, .info)
         let group = ServiceGroup(
             configuration: .init(
                 services: [
@@ -125,7 +129,7 @@ struct RunCommand: AsyncParsableCommand {
                     // A drained worker ends, and the others with it.
                     .init(service: worker, successTerminationBehavior: .gracefullyShutdownGroup),
                 ],
-                logger: logger
+                logger: quiet
             )
         )
         try await Self.untilStopped(group, logger)

@@ -15,7 +15,7 @@ struct SettingsReader {
     init(file: String?, environment: [String: String]) throws {
         let named = file ?? environment["FACTPULSE_CONFIG"] ?? ""
         self.file = named.isEmpty ? nil : named
-        let variables = try named.isEmpty ? [:] : Self.read(named)
+        let variables = try named.isEmpty ? [:] : Self.read(named, key: file == nil ? "FACTPULSE_CONFIG" : "--config")
         names = Set(environment.keys).union(variables.keys)
         reader = ConfigReader(providers: [
             EnvironmentVariablesProvider(environmentVariables: environment),
@@ -23,14 +23,14 @@ struct SettingsReader {
         ])
     }
 
-    private static func read(_ path: String) throws -> [String: String] {
+    private static func read(_ path: String, key: String) throws -> [String: String] {
         do {
-            return try parse(String(decoding: Data(contentsOf: URL(filePath: path)), as: UTF8.self))
+            return try parse(String(decoding: Data(contentsOf: URL(filePath: path)), as: UTF8.self), key: key)
         } catch let error as SettingsError {
             throw error
         } catch {
             throw SettingsError(
-                key: "FACTPULSE_CONFIG",
+                key: key,
                 problem: "names a file that cannot be read (\(path))",
                 cure: "check the path and its permissions"
             )
@@ -38,14 +38,14 @@ struct SettingsReader {
     }
 
     /// Lines of `NAME=value`. Quotes around a whole value are taken off, as systemd and Docker Compose do.
-    private static func parse(_ text: String) throws -> [String: String] {
+    private static func parse(_ text: String, key: String) throws -> [String: String] {
         var variables: [String: String] = [:]
         for (number, line) in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
             let line = line.trimmingCharacters(in: .whitespaces)
             if line.isEmpty || line.hasPrefix("#") { continue }
             guard let equals = line.firstIndex(of: "="), equals != line.startIndex else {
                 throw SettingsError(
-                    key: "FACTPULSE_CONFIG",
+                    key: key,
                     problem: "has a line that is no setting (line \(number + 1))",
                     cure: "write NAME=value, or begin a comment with #"
                 )

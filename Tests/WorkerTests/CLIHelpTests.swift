@@ -1,5 +1,7 @@
 import ArgumentParser
 import Foundation
+import Postgres
+import TestSupport
 import Testing
 
 @testable import FactPulseWorker
@@ -42,6 +44,22 @@ struct CLIHelpTests {
             let typed = try await Self.words(example)
             #expect(typed.starts(with: words), "an example of another command: \(example)")
             #expect(throws: Never.self, "\(example)") { _ = try FactPulseWorker.parseAsRoot(typed) }
+        }
+    }
+
+    @Test(.database) func `the examples of jobs enqueue make jobs`() async throws {
+        try await WorkerFixture.with { fixture in
+            let help = try await fixture.command("jobs", "enqueue", "--help")
+            let lines = help.stdout.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+            let examples = Self.examples(lines)
+            for example in examples {
+                let typed = try await Self.words(example)
+                let ended = try await fixture.programs.run("factpulse-worker", typed, environment: fixture.settings)
+                #expect(ended.exit == .code(0), "\(example): \(ended.stderr)")
+            }
+            let statement = try #require(lines.first { $0.hasPrefix("  SELECT queue.enqueue") })
+            try await fixture.database.execute("\(raw: statement.replacing(";", with: ""))")
+            #expect(try await fixture.number("SELECT count(*) FROM queue.jobs") == examples.count + 1)
         }
     }
 

@@ -38,6 +38,11 @@ struct CLIMisspellingTests {
                 64,
                 "It takes: run"
             )
+            expectFailure(
+                try await fixture.command("jobs", "enqueue", "start-run", "--args", #"{"run": "\u0000"}"#),
+                64,
+                "Unicode"
+            )
             #expect(try await fixture.number("SELECT count(*) FROM queue.jobs") == 0)
         }
     }

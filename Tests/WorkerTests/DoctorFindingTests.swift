@@ -75,6 +75,12 @@ struct DoctorFindingTests {
         #expect(diagnosis.status == .unavailable)
     }
 
+    @Test func `a finding is one line, whatever was put into it`() {
+        for finding in [Finding.ok("a\nb"), .warning("a\r\nb"), .failed(.bug, "a\nb"), .skipped("\na\nb\n")] {
+            #expect(finding.message == "a b")
+        }
+    }
+
     @Test(.timeLimit(.minutes(1))) func `work that hangs and cannot be cancelled is left behind`() async {
         let (endless, _) = AsyncStream.makeStream(of: Void.self)
         let start = ContinuousClock.now

@@ -12,9 +12,11 @@ enum Finding: Sendable {
         self = .failed(failure.status, failure.message)
     }
 
+    /// One line, whatever a setting or a server put into it.
     var message: String {
         switch self {
-        case .ok(let message), .warning(let message), .failed(_, let message), .skipped(let message): message
+        case .ok(let message), .warning(let message), .failed(_, let message), .skipped(let message):
+            message.split(whereSeparator: \.isNewline).joined(separator: " ")
         }
     }
 

@@ -56,7 +56,8 @@ struct JobsEnqueue: AsyncParsableCommand {
                 uniqueKey: uniqueKey,
                 in: database
             )
-        } catch let error as PostgresError where error.sqlState == "22023" {
+        } catch let error as PostgresError where error.sqlState?.hasPrefix("22") == true {
+            // A value that the database refuses is one that was typed.
             throw Failure(.usage, Self.hint(kind) ?? error.serverSentence)
         }
         await database.close()
