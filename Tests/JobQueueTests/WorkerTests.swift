@@ -29,40 +29,6 @@ struct WorkerTests {
         #expect(times[8] - times[0] >= .milliseconds(700))
     }
 
-    @Test func `a claim that was planned on empty tables is planned anew when they have filled`() async throws {
-        let queue = try await QueueFixture()
-        for table in ["jobs", "ready"] {
-            try await queue.database.execute("ALTER TABLE queue.\(identifier: table) SET (autovacuum_enabled = false)")
-            try await queue.database.execute("VACUUM ANALYZE queue.\(identifier: table)")
-        }
-        var configuration = try PostgresConfiguration(url: TestDatabase.current.url)
-        configuration.maximumConnections = 1
-        let database = Database(configuration, logger: .quiet)
-        /// What the worker's own statement does in its one session.
-        func plan() async throws -> String {
-            try await database.withConnection { connection in
-                let found = try await connection.query(
-                    "SELECT name FROM pg_prepared_statements WHERE statement LIKE '%lease_tokens%' AND generic_plans > 0"
-                )
-                guard let name = try found.first?.decode(at: 0, as: String.self) else { return "" }
-                let plan = try await connection.query("EXPLAIN EXECUTE \(identifier: name) (1, '', 0, 0, 1, 1)")
-                return try plan.map { try $0.decode(at: 0, as: String.self) }.joined(separator: "\n")
-            }
-        }
-        try await queue.withWorker(on: database) {
-            $0.pollInterval = .milliseconds(10)
-        } _: {
-            while try await !plan().contains("Seq Scan on jobs") { await Task.yield() }
-            try await JobStore.enqueueMany(
-                QueueFixture.kind,
-                arguments: Array(repeating: "{}", count: 20_000),
-                in: queue.database
-            )
-            try await queue.until("NOT EXISTS (SELECT FROM queue.ready)")
-            #expect(try await !plan().contains("Seq Scan on jobs"))
-        }
-    }
-
     @Test func `an end that cannot be stored fails its own job, not its neighbours nor the worker`() async throws {
         let queue = try await QueueFixture()
         let results = [1: "{}", 2: #"{"text": "\u0000"}"#, 3: "no JSON", 4: "{}", 5: "zero \0"]
