@@ -110,15 +110,21 @@ struct BrokenConnectionTests {
     ) func `a kept connection that the server closes under a second request is uncertain, and not sent again`(
         operation: FactPulse.Operation
     ) async throws {
-        let count = Counter()
-        let handler: StubServer.Handler = { _ in
-            count.next() == 1 ? StubAction.answer(200, goodBody(.getClient)) : [.reset]
+        for _ in 0..<5 {
+            let count = Counter()
+            let handler: StubServer.Handler = { _ in
+                count.next() == 1 ? StubAction.answer(200, goodBody(.getClient)) : [.reset]
+            }
+            let connections = try await withStub(handler, configure: { $0.maximumConnections = 1 }) { client, server in
+                _ = try await client.client(uid).get()
+                #expect(await outcome(operation, client) == .uncertain(.connectionLost))
+                return server.requests.map(\.connection)
+            }
+            #expect(connections.count == 2)
+            if connections == [0, 0] { return }
+            // On a busy machine the second request may come when the kept connection is too old to be used.
         }
-        try await withStub(handler, configure: { $0.maximumConnections = 1 }) { client, server in
-            _ = try await client.client(uid).get()
-            #expect(await outcome(operation, client) == .uncertain(.connectionLost))
-            #expect(server.requests.map(\.connection) == [0, 0], "the second used the kept connection, and no other")
-        }
+        Issue.record("no second request used the kept connection")
     }
 
     @Test func `a status that came is kept although its body broke`() async throws {
@@ -146,7 +152,7 @@ struct BrokenConnectionTests {
             .trickle(String(repeating: " ", count: 100_000), pause: .milliseconds(5)),
         ]
         let begin = ContinuousClock.now
-        try await withStub({ _ in slow }, configure: { $0.requestTimeout = .seconds(1) }) { client, _ in
+        try await withStub({ _ in slow }, configure: { $0.requestTimeout = .seconds(4) }) { client, _ in
             #expect(await outcome(.createClient, client) == .uncertain(.timeout))
         }
         #expect(ContinuousClock.now - begin < .seconds(60))
