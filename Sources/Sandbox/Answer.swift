@@ -5,6 +5,8 @@ import HTTPTypes
 struct Answer: Sendable {
     enum Body: Sendable {
         case json(any Encodable & Sendable)
+        /// JSON that is written already.
+        case written(Data)
         case html(String)
     }
 
@@ -22,34 +24,36 @@ struct Answer: Sendable {
 
     var contentType: String {
         switch body {
-        case .json: "application/json"
+        case .json, .written: "application/json"
         case .html: "text/html; charset=utf-8"
         }
     }
 
     /// The same JSON without members that are `null`, or with one more that nobody declared. HTML stays as it is.
     func reshaped(omitsNulls: Bool, addsMembers: Bool) throws -> Answer {
-        guard case .json(let value) = body else { return self }
-        let json = try JSONDecoder().decode(JSONValue.self, from: JSONEncoder().encode(value))
-        var copy = self
-        copy.body = .json(json.reshaped(omitsNulls: omitsNulls, addsMembers: addsMembers))
-        return copy
+        try changed { $0.reshaped(omitsNulls: omitsNulls, addsMembers: addsMembers) }
     }
 
     /// The same page of a list with nothing on it.
     func withoutResults() throws -> Answer {
-        guard case .json(let value) = body else { return self }
-        let json = try JSONDecoder().decode(JSONValue.self, from: JSONEncoder().encode(value))
-        guard var members = json.members, members["results"] != nil else { return self }
-        members["results"] = []
+        try changed { json in
+            guard var members = json.members, members["results"] != nil else { return json }
+            members["results"] = []
+            return .object(members)
+        }
+    }
+
+    private func changed(_ change: (JSONValue) -> JSONValue) throws -> Answer {
+        if case .html = body { return self }
         var copy = self
-        copy.body = .json(JSONValue.object(members))
+        copy.body = .json(change(try JSONDecoder().decode(JSONValue.self, from: encoded())))
         return copy
     }
 
     func encoded() throws -> Data {
         switch body {
         case .json(let value): try JSONEncoder().encode(value)
+        case .written(let data): data
         case .html(let page): Data(page.utf8)
         }
     }

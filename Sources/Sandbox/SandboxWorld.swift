@@ -12,6 +12,8 @@ package actor SandboxWorld {
     var records: [UUID: ClientRecord] = [:]
     /// In the order of creation, so that a page is a slice.
     var order: [UUID] = []
+    /// The JSON of clients, where it is written and right.
+    var written: [UUID: Data] = [:]
     var countBySIRET: [String: Int] = [:]
     var countByName: [String: Int] = [:]
     var ledger = Ledger()
@@ -100,6 +102,7 @@ package actor SandboxWorld {
     package func setOptions(_ options: SandboxOptions) {
         settings.options = options
         self.options = options
+        written = [:]
     }
 
     /// What `PUT /__sandbox/faults` does. - Throws: ``SandboxError``; nothing has then changed.
@@ -142,6 +145,7 @@ package actor SandboxWorld {
     /// Forgets clients, ledger and faults. Tokens issued so far die; options stay.
     package func reset() {
         records = [:]
+        written = [:]
         order = []
         countBySIRET = [:]
         countByName = [:]

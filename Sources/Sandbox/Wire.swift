@@ -39,13 +39,6 @@ struct ClientBody: Encodable, Sendable {
     }
 }
 
-struct ClientPageBody: Encodable, Sendable {
-    let results: [ClientBody]
-    let total: Int
-    let page: Int
-    let pageSize: Int
-}
-
 struct ActivationBody: Encodable, Sendable {
     let uid: String
     let isActive: Bool
