@@ -8,6 +8,8 @@ package struct FileRow: Sendable {
     package let siret: String?
     package let name: String?
     package let description: String?
+    /// Of a valid row that has been imported before.
+    package let uid: UUID?
     package let cells: [String]
     package let errorCode: String?
     package let error: String?
@@ -124,6 +126,7 @@ package actor BulkFile {
             siret: isValid ? cursor.value(of: "siret") : nil,
             name: isValid ? cursor.value(of: "name") : nil,
             description: isValid ? cursor.value(of: "description") : nil,
+            uid: isValid ? cursor.uid : nil,
             cells: cursor.cells(),
             errorCode: isValid ? nil : cursor.issues.map(\.code.rawValue).joined(separator: " "),
             error: isValid ? nil : cursor.issues.map(\.message).joined(separator: " ")

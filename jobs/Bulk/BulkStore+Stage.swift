@@ -1,3 +1,4 @@
+import Foundation
 import JobQueue
 import Postgres
 
@@ -88,7 +89,7 @@ extension BulkStore {
             into: "factpulse.bulk_rows",
             columns: [
                 "run_id", "row", "account_id", "operation", "line", "state", "siret", "name", "name_key", "fields",
-                "cells", "error_code", "error",
+                "uid", "cells", "error_code", "error",
             ]
         ) { writer in
             await file.rewind()
@@ -108,6 +109,7 @@ extension BulkStore {
                         row.name,
                         row.name.map(NameKey.of),
                         JSON(row.description.map { ["description": $0] } ?? [:]),
+                        row.uid?.uuidString,
                         row.cells,
                         row.errorCode,
                         row.error

@@ -19,11 +19,12 @@ struct Comparison: Sendable {
             "SELECT pg_advisory_xact_lock(hashtextextended('factpulse.comparison', \(run.accountID)::bigint))"
         )
         // In this order: a row that is in flight now may be done by the next statement, but not the other way round.
+        try await markImported(in: transaction)
         try await markInFlight(in: transaction)
         try await markKnown(in: transaction)
         try await markNamesakes(in: transaction)
         let ready = try await transaction.query(
-            "UPDATE factpulse.bulk_rows SET state = 'ready', updated_at = now() WHERE \(staged) RETURNING row"
+            "UPDATE factpulse.bulk_rows SET state = 'ready', uid = NULL, updated_at = now() WHERE \(staged) RETURNING row"
         )
         return try ready.map { try $0.decode(at: 0, as: Int64.self) }
     }
@@ -36,11 +37,21 @@ struct Comparison: Sendable {
         "run_id = \(run.id) AND row BETWEEN \(rows.lowerBound) AND \(rows.upperBound) AND state = 'staged'"
     }
 
+    /// A row of a result file that had become a client still is one, though its SIRET is missing or was corrected.
+    private func markImported(in transaction: Transaction) async throws {
+        try await transaction.execute(
+            """
+            UPDATE factpulse.bulk_rows r SET state = 'exists', updated_at = now()
+             WHERE \(staged) AND EXISTS (SELECT FROM factpulse.sightings c WHERE c.sweep_id = \(sweep) AND c.uid = r.uid)
+            """
+        )
+    }
+
     private func markInFlight(in transaction: Transaction) async throws {
         try await transaction.execute(
             """
             UPDATE factpulse.bulk_rows r
-               SET state = 'duplicate', error_code = \(Self.sentByAnotherRun), error = k.error, updated_at = now()
+               SET state = 'duplicate', uid = NULL, error_code = \(Self.sentByAnotherRun), error = k.error, updated_at = now()
               FROM (SELECT s.run_id, s.row,
                            (SELECT 'row ' || o.row || ' of run ' || o.run_id || ' is creating a client with this SIRET; if that does not come to be: bulk-runs retry'
                               FROM factpulse.bulk_rows o
@@ -79,7 +90,7 @@ struct Comparison: Sendable {
         try await transaction.execute(
             """
             UPDATE factpulse.bulk_rows r
-               SET state = 'needs_review', candidates = k.uids, error_code = 'SAME_NAME_EXISTS', updated_at = now(),
+               SET state = 'needs_review', uid = NULL, candidates = k.uids, error_code = 'SAME_NAME_EXISTS', updated_at = now(),
                    error = 'the row has no SIRET and a client of this name exists; see candidates and decide: bulk-runs resolve'
               FROM (SELECT s.run_id, s.row,
                            (SELECT array_agg(c.uid ORDER BY c.created_at) FROM factpulse.sightings c
@@ -93,7 +104,7 @@ struct Comparison: Sendable {
         try await transaction.execute(
             """
             UPDATE factpulse.bulk_rows r
-               SET state = 'needs_review', error_code = 'SAME_NAME_IN_ANOTHER_RUN', updated_at = now(),
+               SET state = 'needs_review', uid = NULL, error_code = 'SAME_NAME_IN_ANOTHER_RUN', updated_at = now(),
                    error = k.place || ' has this name and no SIRET either; see what became of it and decide: bulk-runs resolve'
               FROM (SELECT s.run_id, s.row,
                            (SELECT 'row ' || o.row || ' of run ' || o.run_id FROM factpulse.bulk_rows o

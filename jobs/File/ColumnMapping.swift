@@ -1,7 +1,9 @@
 /// Which column feeds which field.
 struct ColumnMapping {
-    /// Columns that our result files add. They are passed over when such a file comes back.
-    static let resultColumns = ["_line", "_status", "_uid", "_error_code", "_error"]
+    /// Columns that our result files add. When such a file comes back they are no data; the uid says which rows had
+    /// become clients.
+    static let resultColumns = ["_line", "_status", uidColumn, "_error_code", "_error"]
+    private static let uidColumn = "_uid"
 
     /// The header as it stands in the file, trimmed.
     let header: [String]
@@ -30,6 +32,9 @@ struct ColumnMapping {
     var ownPlaces: [Int] {
         header.indices.filter { !Self.resultColumns.contains(header[$0].lowercased()) }
     }
+
+    /// Where the uids of a result file are.
+    var uidPlace: Int? { header.firstIndex { $0.lowercased() == Self.uidColumn } }
 
     /// The column that `--map` names, by place or by name.
     private func find(_ column: String, for field: FieldSpec) throws(FileError) -> Int {

@@ -1,3 +1,5 @@
+import Foundation
+
 /// What the file alone says about a row.
 package enum RowVerdict: String, Sendable, Hashable {
     case valid, rejected, duplicate
@@ -24,6 +26,7 @@ package final class RowCursor {
 
     private let file: RowFile
     private let ownPlaces: [Int]
+    private let uidPlace: Int?
     private var records: RecordReader
     private var keys: RowKeys
     private var values: [FieldValue]
@@ -34,6 +37,7 @@ package final class RowCursor {
     init(_ file: RowFile, taken: RowKeys.Taken = [:], chunk: Int = 1 << 16) throws(FileError) {
         self.file = file
         self.ownPlaces = file.mapping.ownPlaces
+        self.uidPlace = file.mapping.uidPlace
         self.records = try file.records(chunk: chunk)
         self.keys = RowKeys(file.schema, options: file.options, taken: taken)
         self.values = Array(repeating: FieldValue(), count: file.schema.fields.count)
@@ -65,6 +69,13 @@ package final class RowCursor {
     package func value(of field: String) -> String? {
         guard let index = file.schema.fields.firstIndex(where: { $0.name == field }) else { return nil }
         return values[index].bytes.isEmpty ? nil : String(decoding: values[index].bytes, as: UTF8.self)
+    }
+
+    /// The client that this row became when it was imported before, as its result file says; `nil` for what is no UUID.
+    package var uid: UUID? {
+        guard let uidPlace else { return nil }
+        let text = String(decoding: records.text[records.content(uidPlace)], as: UTF8.self)
+        return UUID(uuidString: text.trimmingCharacters(in: .whitespaces))
     }
 
     /// Fields whose value was repaired.

@@ -1,3 +1,4 @@
+import Foundation
 import Jobs
 import Sandbox
 import TestSupport
@@ -19,6 +20,28 @@ struct SameNameTests {
             let third = try await bulk.run(["dupont et fils;"])
             try await bulk.drain()
             #expect(try await bulk.rows(third).first?.errorCode == "SAME_NAME_EXISTS")
+        }
+    }
+
+    @Test func `a result file that comes back knows the clients it speaks of`() async throws {
+        try await BulkFixture.with { bulk in
+            let first = try await bulk.run(["Dupont;", "Martin;", ";73282932000074"])
+            try await bulk.drain()
+            let uids = try await bulk.rows(first).map { $0.uid ?? "" }
+            let second = try await bulk.run(
+                [
+                    "Dupont;;2;done;\(uids[0].uppercased())", "Martin;81234567600421;3;done; \(uids[1]) ",
+                    "Durand;73282932000074;4;rejected;", "Lefort;;5;done;\(UUID().uuidString)", "Moulin;;6;done;lost",
+                ],
+                header: "nom;siret;_line;_status;_uid"
+            )
+            try await bulk.drain()
+            let rows = try await bulk.rows(second)
+            #expect(rows.map(\.state) == [.exists, .exists, .done, .done, .done])
+            #expect(rows.prefix(2).map(\.uid) == uids.prefix(2).map(Optional.some))
+            #expect(await bulk.server.world.report().clients == 5)
+            // None of them is left with a uid that is not its own.
+            #expect(Set(rows.compactMap(\.uid)) == Set(await bulk.server.world.clients().map(\.uid)))
         }
     }
 
