@@ -14,7 +14,7 @@ package enum CrashPoint {
         package static func arm(_ name: String?) { armed.withLock { $0 = name } }
     #endif
 
-    /// Dies here as by `kill -9`, when this is the place.
+    /// Dies here as by `kill -9`, when this is the place. The tests of all of them: CrashPointTests.
     @inline(__always)
     package static func reached(_ name: StaticString) {
         #if DEBUG

@@ -26,8 +26,9 @@ extension JobStore {
         if !returned.ids.isEmpty { statements.append(returned.statement) }
         CrashPoint.reached("before-end")
         let results = try await database.pipeline(statements)
-        CrashPoint.reached("after-end")
-        try await finishBatches(Set(sorted.compactMap(\.job.batchID)))
+        let batches = Set(sorted.compactMap(\.job.batchID))
+        if !batches.isEmpty { CrashPoint.reached("before-batch") }
+        try await finishBatches(batches)
         return Set(try results.joined().compactMap { try $0.decode(at: 0, as: Int64?.self) })
     }
 

@@ -9,6 +9,8 @@ enum Chaos {
     static let killEvery = Duration.seconds(number("CHAOS_KILL_EVERY", 1))
     /// How often the time to a rescue is taken.
     static let rescues = Int(number("CHAOS_RESCUES", 2))
+    /// Seconds from a kill to a rescue. On a machine that runs other tests too, things take longer.
+    static let rescueLimit = number("CHAOS_RESCUE_LIMIT", 40)
     /// How long a worker is stopped. Others have its jobs after 15 to 18 seconds.
     static let pause = Duration.seconds(number("CHAOS_PAUSE", 21))
     /// Rows of the import whose rate is measured.

@@ -13,18 +13,20 @@ struct CrashPointTests {
     @Test(
         .timeLimit(.minutes(2)),
         arguments: [
-            "after-claim", "after-intent", "after-answer", "after-answer-written", "before-end", "after-end",
+            "after-claim", "after-intent", "after-answer", "after-answer-written", "before-end", "before-batch",
             "after-release", "after-seal", "after-sweep", "after-settle",
         ]
     )
     func `a worker that dies there leaves every row to become one client`(_ place: String) async throws {
         try await WorkerFixture.with(faults: Self.faults) { fixture in
-            let run = try await fixture.importClients(6)
+            // Only the end of a batch's last member finishes it.
+            let rows = place == "before-batch" ? 1 : 6
+            let run = try await fixture.importClients(rows)
             let victim = try fixture.worker("--concurrency", "3", settings: ["FACTPULSE_CRASH_AT": place])
             #expect(try await victim.waitForExit().exit == .signal(SIGKILL))
             // Its silence is certain, so nobody needs to wait for it.
             try await fixture.database.execute("UPDATE queue.workers SET beat_at = beat_at - interval '1 minute'")
-            try await finish(run, of: 6, fixture)
+            try await finish(run, of: rows, fixture)
         }
     }
 

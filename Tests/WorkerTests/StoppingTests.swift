@@ -31,13 +31,40 @@ struct StoppingTests {
             #expect(
                 try await fixture.number("SELECT count(*) FROM factpulse.bulk_rows WHERE state = 'ready'") == 40 - done
             )
-            #expect(
-                try await fixture.number("SELECT sum(attempt + crashes) FROM queue.jobs WHERE state = 'pending'") == 0
-            )
-            #expect(try await fixture.number("SELECT count(*) FROM queue.leases") == 0)
-            #expect(try await fixture.number("SELECT count(*) FROM queue.workers") == 0)
-            #expect(try await fixture.number("SELECT count(*) FROM queue.attempts") == 0)
+            try await expectNothingHeld(fixture)
         }
+    }
+
+    @Test func `calls that outlive the grace of a stopping worker are given back, and still become one client each`()
+        async throws
+    {
+        let settings = [
+            "FACTPULSE_SHUTDOWN_GRACE": "0.5", "FACTPULSE_REQUEST_TIMEOUT": "5", "FACTPULSE_SETTLE_GRACE": "2",
+        ]
+        try await WorkerFixture.with(faults: Self.slow(3_000), settings: settings) { fixture in
+            let worker = try await fixture.livingWorker("--concurrency", "8")
+            _ = try await fixture.importClients(12)
+            try await eventually("eight calls are at the server") {
+                try await fixture.sandbox.ledger().byOperation["createClient"]?.count == 8 ? () : nil
+            }
+            worker.signal(SIGTERM)
+            #expect(try await worker.waitForExit(within: .seconds(20)).exit == .code(0))
+            #expect(try await fixture.number("SELECT count(*) FROM factpulse.bulk_rows WHERE state = 'done'") == 0)
+            try await expectNothingHeld(fixture)
+
+            #expect(try await fixture.worker("--drain").waitForExit().exit == .code(0))
+            #expect(try await fixture.number("SELECT count(*) FROM factpulse.bulk_rows WHERE state = 'done'") == 12)
+            let ledger = try await fixture.sandbox.ledger()
+            #expect(ledger.clients == 12 && ledger.duplicates.isEmpty)
+        }
+    }
+
+    /// No lease, no worker, and no attempt spent.
+    private func expectNothingHeld(_ fixture: WorkerFixture) async throws {
+        #expect(try await fixture.number("SELECT sum(attempt + crashes) FROM queue.jobs WHERE state = 'pending'") == 0)
+        #expect(try await fixture.number("SELECT count(*) FROM queue.leases") == 0)
+        #expect(try await fixture.number("SELECT count(*) FROM queue.workers") == 0)
+        #expect(try await fixture.number("SELECT count(*) FROM queue.attempts") == 0)
     }
 
     @Test func `a second SIGTERM ends a worker at once`() async throws {
