@@ -56,7 +56,12 @@ final class CompletionBuffer: Sendable {
             while let batch = next() {
                 let accepted = try await write(batch, into: store, logger: logger)
                 state.withLock { $0.beingWritten = 0 }
-                written(batch.filter { accepted.contains($0.job.id) }, batch.filter { !accepted.contains($0.job.id) })
+                var (kept, stale) = (batch, [FinishedJob]())
+                if accepted.count < batch.count {
+                    kept = batch.filter { accepted.contains($0.job.id) }
+                    stale = batch.filter { !accepted.contains($0.job.id) }
+                }
+                written(kept, stale)
             }
             if state.withLock({ $0.isClosed && $0.items.isEmpty }) { return }
         }

@@ -5,8 +5,24 @@ import Postgres
 package struct JobContext: Sendable {
     package let job: ClaimedJob
     package let store: JobStore
-    package let logger: Logger
     let liveness: Liveness
+    private let plainLogger: Logger
+
+    init(job: ClaimedJob, store: JobStore, logger: Logger, liveness: Liveness) {
+        self.job = job
+        self.store = store
+        self.liveness = liveness
+        plainLogger = logger
+    }
+
+    /// Names the job. Made when it is asked for: most jobs have nothing to say.
+    package var logger: Logger {
+        var logger = plainLogger
+        logger[metadataKey: "job.id"] = "\(job.id)"
+        logger[metadataKey: "job.kind"] = "\(job.kind)"
+        logger[metadataKey: "job.attempt"] = "\(job.attempt)"
+        return logger
+    }
 
     /// Runs a transaction that only the holder of the lease can commit: its first statement locks the lease row.
     ///

@@ -21,14 +21,14 @@ extension JobStore {
             case .snooze(let wait): returned.append(item.job, after: wait, error: nil)
             }
         }
-        var statements: [SQL] = []
+        var statements: [SQL] = [Self.byIndex]
         if !ended.ids.isEmpty { statements += ended.statements }
         if !returned.ids.isEmpty { statements.append(returned.statement) }
         CrashPoint.reached("before-end")
         let results = try await database.pipeline(statements)
         CrashPoint.reached("after-end")
         try await finishBatches(Set(sorted.compactMap(\.job.batchID)))
-        return Set(try results.joined().compactMap { try $0.decode(at: 0, as: Int64?.self) })
+        return Set(try results.dropFirst().joined().compactMap { try $0.decode(at: 0, as: Int64?.self) })
     }
 
     /// Asks, after the commit that ended some of their members, whether batches are finished.

@@ -3,11 +3,6 @@ import Postgres
 
 /// Claiming jobs and running them.
 extension WorkerSession {
-    /// How long after the last find the worker looks again at once: `queue.wake` announces only the first of a burst.
-    private static let hotFor = Duration.milliseconds(100)
-    private static let hotInterval = Duration.milliseconds(10)
-    /// A claim from the head of the queue, where jobs of a higher priority and returned ones are, is at most this late.
-    private static let headInterval = Duration.milliseconds(500)
     private static let claimAtMost = 1_000
     /// Between two times that plans are made anew while there is more work than can start: the tables may have grown from
     /// nothing meanwhile.
@@ -28,9 +23,10 @@ extension WorkerSession {
     }
 
     private func claim(into jobs: inout ThrowingDiscardingTaskGroup<any Error>, cutShort: StopSignal) async throws {
-        var cursors: [String: JobStore.ClaimCursor] = [:]
-        var headDue = ContinuousClock.now
-        var hotUntil = ContinuousClock.now
+        var pace = ClaimPace(
+            pollInterval: configuration.pollInterval,
+            idlePollInterval: configuration.listens ? configuration.idlePollInterval : configuration.pollInterval
+        )
         var failures = 0
         var replanDue = ContinuousClock.now
         var audit = LeaseAudit(interval: configuration.auditInterval)
@@ -41,12 +37,8 @@ extension WorkerSession {
                 if audit.isDue() { try await giveBackUnknown() }
                 await waitWhileClosed()
                 guard let wanted = await freeSlots() else { continue }
-                if ContinuousClock.now >= headDue {
-                    cursors = [:]
-                    headDue = .now.advanced(by: Self.headInterval)
-                }
-                let fromHead = cursors.isEmpty
-                let claimed = try await claim(wanted, cursors: &cursors)
+                let fromHead = pace.isHeadDue
+                let claimed = try await claim(wanted, fromHead: fromHead, &pace)
                 failures = 0
                 if !claimed.isEmpty { CrashPoint.reached("after-claim") }
                 held.add(claimed)
@@ -54,7 +46,6 @@ extension WorkerSession {
                 for job in claimed {
                     jobs.addTask { await run(job, cutShort: cutShort) }
                 }
-                if !claimed.isEmpty { hotUntil = .now.advanced(by: Self.hotFor) }
                 if claimed.count == wanted {
                     if ContinuousClock.now >= replanDue {
                         store.database.forgetPlans()
@@ -62,14 +53,9 @@ extension WorkerSession {
                     }
                     continue
                 }
-                // What lies before the cursors may have been passed over.
-                headDue = .now
-                if !fromHead { continue }
-                if claimed.isEmpty, configuration.drain, try await isDrained() { return }
-                let isHot = ContinuousClock.now < hotUntil
-                await wake.claim.wait(
-                    atMost: isHot ? Self.hotInterval : configuration.pollInterval * Double.random(in: 0.9...1.1)
-                )
+                if !fromHead, pace.wantsHead() { continue }
+                if fromHead, claimed.isEmpty, configuration.drain, try await isDrained() { return }
+                if await wake.claim.wait(atMost: pace.pause()) { pace.woken() }
             } catch let error as PostgresError where error.isTransient {
                 failures += 1
                 audit.claimFailed()
@@ -88,31 +74,30 @@ extension WorkerSession {
 
     /// How many jobs may start now, once it is worth a claim; `nil` when that has to be asked again.
     private func freeSlots() async -> Int? {
-        guard completions.count < CompletionBuffer.bound, slots.free > 0 else {
-            await slots.waitForRelease()
+        guard completions.count < CompletionBuffer.bound else {
+            await slots.waitForNudge()
             return nil
         }
-        if slots.free < slots.limit / 4 {
-            // Jobs that end together are replaced together.
-            await slots.waitForRelease(atMost: .milliseconds(5))
+        guard slots.free > 0 else {
+            await slots.waitUntilFree(1)
+            return nil
         }
+        // Jobs that end together are replaced together.
+        await slots.waitUntilFree(slots.limit / 4, atMost: .milliseconds(5))
         return min(slots.free, Self.claimAtMost)
     }
 
-    private func claim(_ wanted: Int, cursors: inout [String: JobStore.ClaimCursor]) async throws -> [ClaimedJob] {
+    private func claim(_ wanted: Int, fromHead: Bool, _ pace: inout ClaimPace) async throws -> [ClaimedJob] {
+        let begin = ContinuousClock.now
         var claimed: [ClaimedJob] = []
         for queue in configuration.queues where claimed.count < wanted {
-            let found = try await store.claim(
-                wanted - claimed.count,
-                from: queue,
-                after: cursors[queue] ?? JobStore.ClaimCursor(),
-                for: id
-            )
-            if let last = found.last {
-                cursors[queue] = JobStore.ClaimCursor(priority: last.priority, jobID: last.id)
-            }
+            let left = wanted - claimed.count
+            let cursor = pace.cursor(of: queue, fromHead: fromHead)
+            let found = try await store.claim(left, from: queue, after: cursor, for: id)
+            if let last = found.last { pace.found(last, in: queue, isFull: found.count == left) }
             claimed += found
         }
+        if fromHead { pace.claimedFromHead(in: .now - begin) }
         return claimed
     }
 
@@ -133,11 +118,8 @@ extension WorkerSession {
 
     private func run(_ job: ClaimedJob, cutShort: StopSignal) async {
         defer { slots.release() }
-        var jobLogger = logger
-        jobLogger[metadataKey: "job.id"] = "\(job.id)"
-        jobLogger[metadataKey: "job.kind"] = "\(job.kind)"
-        jobLogger[metadataKey: "job.attempt"] = "\(job.attempt)"
-        if let outcome = await outcome(of: job, cutShort: cutShort, logger: jobLogger) {
+        let context = JobContext(job: job, store: store, logger: logger, liveness: liveness)
+        if let outcome = await outcome(of: job, in: context, cutShort: cutShort) {
             completions.append(FinishedJob(job: job, outcome: outcome))
         } else {
             held.remove([job])
@@ -145,57 +127,26 @@ extension WorkerSession {
     }
 
     /// - Returns: `nil` when the job is not ours to end any more.
-    private func outcome(of job: ClaimedJob, cutShort: StopSignal, logger: Logger) async -> JobOutcome? {
+    private func outcome(of job: ClaimedJob, in context: JobContext, cutShort: StopSignal) async -> JobOutcome? {
         guard let entry = catalogue.entries[job.kind] else {
-            logger.warning("This worker does not know the job's kind and puts it back for a minute")
+            context.logger.warning("This worker does not know the job's kind and puts it back for a minute")
             return .snooze(.seconds(60))
         }
-        let context = JobContext(job: job, store: store, logger: logger, liveness: liveness)
         do {
-            let outcome = try await withTimeLimit(entry.policy.timeout) { try await entry.run(context) }
-            logger.debug("Job ended", metadata: ["outcome": "\(outcome)"])
-            return outcome
+            return try await timeLimits.run(atMost: entry.policy.timeout) { try await entry.run(context) }
         } catch let lost as LeaseLost {
-            logger.warning("Dropped a job", metadata: ["reason": "\(lost)"])
+            context.logger.warning("Dropped a job", metadata: ["reason": "\(lost)"])
             return nil
         } catch {
             // Cancelled by us: the attempt is not the job's fault and is not counted.
-            if Task.isCancelled { return cutShort.isSet ? .snooze(.zero) : nil }
+            if Task.isCancelled, !(error is TookTooLong) { return cutShort.isSet ? .snooze(.zero) : nil }
             let isHopeless = (error as? any RetryDecidingError).map { !$0.isWorthRetrying } ?? false
-            logger.warning(
+            context.logger.warning(
                 isHopeless || job.isLastAttempt ? "Job failed" : "Job will be tried again",
                 metadata: ["error": "\(error)"]
             )
             if isHopeless { return .failed(reason: "\(error)") }
             return .retry(after: entry.policy.backoff.delay(after: job.attempt), reason: "\(error)")
         }
-    }
-}
-
-/// One attempt took longer than its kind allows.
-private struct TookTooLong: Error, CustomStringConvertible {
-    let limit: Duration
-    var description: String { "took longer than \(limit)" }
-}
-
-/// Runs `body`, and cancels it when it takes longer than `limit`.
-private func withTimeLimit<T: Sendable>(_ limit: Duration?, _ body: @escaping @Sendable () async throws -> T)
-    async throws -> T
-{
-    guard let limit else { return try await body() }
-    return try await withThrowingTaskGroup(of: T.self) { group in
-        group.addTask { try await body() }
-        group.addTask {
-            let deadline = ContinuousClock.now + limit
-            // In short steps: a sleep that is cancelled keeps its memory until its time would have been over, and there
-            // is one for every job of the last `limit`.
-            while ContinuousClock.now < deadline {
-                try await Task.sleep(for: min(.seconds(1), deadline - .now))
-            }
-            throw TookTooLong(limit: limit)
-        }
-        defer { group.cancelAll() }
-        // The group has two children, so there is a first one.
-        return try await group.next()!
     }
 }

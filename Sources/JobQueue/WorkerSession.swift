@@ -26,6 +26,7 @@ struct WorkerSession: Sendable {
     let slots: Slots
     let held = HeldLeases()
     let completions = CompletionBuffer()
+    let timeLimits = TimeLimits()
 
     /// Enters the worker among the living. The beat counts from before the row was written.
     static func start(
@@ -75,6 +76,9 @@ struct WorkerSession: Sendable {
             }
             group.addTask {
                 try await promoteDue(); return .background
+            }
+            group.addTask {
+                await timeLimits.watch(); return .background
             }
             group.addTask {
                 try await flush(); return .flush
@@ -159,8 +163,15 @@ struct WorkerSession: Sendable {
         while !Task.isCancelled {
             do {
                 let (moved, next) = try await store.promote()
-                if moved > 0 { wake.claim.ring() }
-                await wake.promote.wait(atMost: min(next ?? longest, longest))
+                if moved > 0 {
+                    wake.claim.ring()
+                    // This worker may have no slot free.
+                    try await store.wakeAll()
+                }
+                if await wake.promote.wait(atMost: min(next ?? longest, longest)) {
+                    // Behind the claim that was woken too, and once for all of a burst.
+                    try await Task.sleep(for: .milliseconds(50))
+                }
             } catch let error as PostgresError where error.isTransient {
                 logger.warning("Could not look for due jobs", metadata: ["error": "\(error)"])
                 try await Task.sleep(for: .seconds(1))
@@ -170,10 +181,11 @@ struct WorkerSession: Sendable {
 
     private func flush() async throws {
         try await completions.flush(into: store, logger: logger) { accepted, stale in
-            for (labels, count) in Dictionary(grouping: accepted, by: \.labels).mapValues(\.count) {
+            let counts = accepted.reduce(into: [FinishedJob.Labels: Int]()) { $0[$1.labels, default: 0] += 1 }
+            for (labels, count) in counts {
                 Counter(
                     label: "factpulse_worker_jobs_total",
-                    dimensions: [("kind", labels[0]), ("outcome", labels[1])]
+                    dimensions: [("kind", labels.kind.rawValue), ("outcome", labels.outcome)]
                 ).increment(by: count)
             }
             for item in stale {
@@ -183,14 +195,19 @@ struct WorkerSession: Sendable {
                 )
             }
             held.remove(accepted.map(\.job) + stale.map(\.job))
-            if accepted.contains(where: \.comesBack) { wake.promote.ring() }
+            if accepted.contains(where: \.comesBack) { wake.ring() }
             slots.nudge()
         }
     }
 }
 
 extension FinishedJob {
-    fileprivate var labels: [String] {
+    fileprivate struct Labels: Hashable {
+        let kind: JobKind
+        let outcome: String
+    }
+
+    fileprivate var labels: Labels {
         let outcome =
             switch self.outcome {
             case .completed: "completed"
@@ -199,7 +216,7 @@ extension FinishedJob {
             case .cancelled: "cancelled"
             case .failed: "failed"
             }
-        return [job.kind.rawValue, outcome]
+        return Labels(kind: job.kind, outcome: outcome)
     }
 
     fileprivate var comesBack: Bool {

@@ -25,9 +25,12 @@ struct TestJob: JobHandler {
 
 extension QueueFixture {
     /// Runs a worker of this process around `body`, and stops it in good order.
-    /// - Parameter database: Where it works; the fixture's own unless given.
+    /// - Parameters:
+    ///   - database: Where it works; the fixture's own unless given.
+    ///   - catalogue: What it runs in place of `job`.
     func withWorker(
         on database: Database? = nil,
+        catalogue: JobCatalogue? = nil,
         _ configure: (inout WorkerConfiguration) -> Void = { _ in },
         job: @escaping @Sendable (TestJob.Arguments, JobContext) async throws -> JobOutcome = { _, _ in .completed },
         _ body: () async throws -> Void
@@ -36,13 +39,13 @@ extension QueueFixture {
         configuration.pollInterval = .milliseconds(50)
         configuration.shutdownGrace = .seconds(5)
         configure(&configuration)
-        var catalogue = JobCatalogue()
-        catalogue.add(TestJob(body: job))
+        var single = JobCatalogue()
+        single.add(TestJob(body: job))
         let worker = Worker(
             store: JobStore(database ?? self.database),
             heartbeats: Database(try PostgresConfiguration(url: TestDatabase.current.url), logger: .quiet),
             listener: nil,
-            catalogue: catalogue,
+            catalogue: catalogue ?? single,
             configuration: configuration,
             logger: .quiet
         )

@@ -49,7 +49,7 @@ struct AccountTests {
             var stranger = bulk
             stranger.account = Account(name: "factpulse.fr/demo")
             let worker = Task { [stranger] in try await stranger.drainWithoutSettling() }
-            try await bulk.until("(SELECT count(*) FROM queue.scheduled) = 42")
+            try await bulk.until("(SELECT count(*) FROM queue.scheduled) = 43")
             worker.cancel()
             _ = await worker.result
             #expect(try await bulk.store.run(fresh)?.state == .staged)
