@@ -63,7 +63,6 @@ struct RunCommand: AsyncParsableCommand {
                 times: settings.settleTimes
             )
             var configuration = workerConfiguration(settings)
-            configuration.listens = listening != nil
             configuration.closedFor = { max(await limiter?.closedFor ?? .zero, client.closedFor ?? .zero) }
             try await work(configuration, postgres, listening, JobStore(database), catalogue, limiter, logger)
             outcome = .success(())

@@ -5,11 +5,11 @@ import Synchronization
 final class Bell: Sendable {
     private struct State {
         var isRung = false
-        var waiter: CheckedContinuation<Void, Never>?
+        var waiter: CheckedContinuation<Bool, Never>?
         /// When the waiter wants to be woken though nobody rang.
         var deadline: ContinuousClock.Instant?
 
-        mutating func takeWaiter() -> CheckedContinuation<Void, Never>? {
+        mutating func takeWaiter() -> CheckedContinuation<Bool, Never>? {
             defer { (waiter, deadline) = (nil, nil) }
             return waiter
         }
@@ -39,20 +39,22 @@ final class Bell: Sendable {
             state.isRung = waiter == nil
             return waiter
         }
-        waiter?.resume()
+        waiter?.resume(returning: true)
     }
 
     /// Returns when rung, or when the task is cancelled.
     func wait() async {
-        await wait(until: nil)
+        _ = await wait(until: nil)
     }
 
     /// Returns when rung, after `limit`, or when the task is cancelled.
-    func wait(atMost limit: Duration) async {
+    /// - Returns: `false` when nobody rang.
+    @discardableResult
+    func wait(atMost limit: Duration) async -> Bool {
         await wait(until: .now + limit)
     }
 
-    private func wait(until deadline: ContinuousClock.Instant?) async {
+    private func wait(until deadline: ContinuousClock.Instant?) async -> Bool {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let goesOn = state.withLock { state in
@@ -65,7 +67,7 @@ final class Bell: Sendable {
                     if let deadline { setTimer(deadline) }
                     return false
                 }
-                if goesOn { continuation.resume() }
+                if goesOn { continuation.resume(returning: true) }
             }
         } onCancel: {
             ring()
@@ -80,7 +82,7 @@ final class Bell: Sendable {
 
     /// The timer may be that of an earlier wait, and it runs by another clock.
     private func checkTime() {
-        let waiter: CheckedContinuation<Void, Never>? = state.withLock { state in
+        let waiter: CheckedContinuation<Bool, Never>? = state.withLock { state in
             guard let deadline = state.deadline else { return nil }
             guard deadline <= .now else {
                 setTimer(deadline)
@@ -88,6 +90,6 @@ final class Bell: Sendable {
             }
             return state.takeWaiter()
         }
-        waiter?.resume()
+        waiter?.resume(returning: false)
     }
 }

@@ -3,9 +3,13 @@ import Postgres
 extension JobStore {
     /// Where the last claim of a queue ended. A claim that goes on from here does not walk again over what was claimed
     /// before it, which under a long-held snapshot cannot be cleaned away.
-    struct ClaimCursor: Sendable {
+    struct ClaimCursor: Sendable, Comparable {
         var priority = Int(Int32.min)
         var jobID: Int64 = 0
+
+        static func < (one: Self, other: Self) -> Bool {
+            (one.priority, one.jobID) < (other.priority, other.jobID)
+        }
     }
 
     /// Leases up to `limit` ready jobs to a worker, the smallest priority first, then the oldest.
@@ -16,7 +20,7 @@ extension JobStore {
     {
         // MATERIALIZED: inlined, the planner may run the subquery again and lock more rows than the LIMIT.
         // FOR KEY SHARE: a rescue of this very worker waits for this claim, or this claim finds no row.
-        let rows = try await database.query(
+        let rows = try await queryByIndex(
             """
             WITH me AS MATERIALIZED (
                 SELECT id FROM queue.workers WHERE id = \(worker) FOR KEY SHARE
@@ -40,7 +44,8 @@ extension JobStore {
             SELECT l.job_id, l.token, j.kind, j.args, j.attempt + 1, j.max_attempts, j.priority, j.batch_id,
                    j.unique_key IS NOT NULL
               FROM leased l
-              JOIN queue.jobs j ON j.id = l.job_id
+              -- OFFSET 0: each lease looks up its job, even where statistics say that there are no jobs to speak of.
+             CROSS JOIN LATERAL (SELECT * FROM queue.jobs WHERE id = l.job_id OFFSET 0) j
             """
         )
         return try rows.map(Self.claimedJob).sorted { ($0.priority, $0.id) < ($1.priority, $1.id) }
@@ -66,7 +71,7 @@ extension JobStore {
     /// Moves due jobs from `queue.scheduled` to `queue.ready`, at most 1,000 a call.
     /// - Returns: how many were moved, and how long until the next one is due; `nil` when none is scheduled.
     func promote() async throws -> (moved: Int, next: Duration?) {
-        let rows = try await database.query(
+        let rows = try await queryByIndex(
             """
             WITH due AS MATERIALIZED (
                 SELECT s.ctid FROM queue.scheduled s WHERE s.run_at <= now() ORDER BY s.run_at LIMIT 1000 FOR UPDATE SKIP LOCKED
@@ -82,6 +87,11 @@ extension JobStore {
         )
         let (moved, next) = try rows[0].decode((Int.self, Double?.self))
         return (moved, moved == 1_000 ? .zero : next.map { .seconds(max(0, $0)) })
+    }
+
+    /// Tells all workers that there is work.
+    func wakeAll() async throws {
+        try await database.execute("SELECT queue.wake()")
     }
 
     /// Whether nothing in these queues is ready, running, or due within `horizon`.

@@ -21,7 +21,7 @@ extension JobStore {
             case .snooze(let wait): returned.append(item.job, after: wait, error: nil)
             }
         }
-        var statements: [SQL] = []
+        var statements: [SQL] = [Self.byIndex]
         if !ended.ids.isEmpty { statements += ended.statements }
         if !returned.ids.isEmpty { statements.append(returned.statement) }
         CrashPoint.reached("before-end")
@@ -29,7 +29,7 @@ extension JobStore {
         let batches = Set(sorted.compactMap(\.job.batchID))
         if !batches.isEmpty { CrashPoint.reached("before-batch") }
         try await finishBatches(batches)
-        return Set(try results.joined().compactMap { try $0.decode(at: 0, as: Int64?.self) })
+        return Set(try results.dropFirst().joined().compactMap { try $0.decode(at: 0, as: Int64?.self) })
     }
 
     /// Asks, after the commit that ended some of their members, whether batches are finished.

@@ -46,7 +46,10 @@ extension JobStore {
                 """
             )
             guard let name = try dead.first?.decode(at: 0, as: String.self) else { return Rescue?.none }
-            return try await bury(worker, name, in: transaction)
+            let rescue = try await bury(worker, name, in: transaction)
+            // Who rescues may have no slot free.
+            try await transaction.execute("SELECT queue.wake()")
+            return rescue
         }
         if let batches = found?.batches, !batches.isEmpty {
             try await database.execute("SELECT queue.finish_batches(\(batches)::bigint[])")
@@ -55,6 +58,7 @@ extension JobStore {
     }
 
     private static func bury(_ worker: Int64, _ name: String, in transaction: Transaction) async throws -> Rescue {
+        try await transaction.execute(byIndex)
         let rows = try await transaction.query(
             """
             WITH held AS MATERIALIZED (
@@ -115,7 +119,7 @@ extension JobStore {
     /// - Parameter held: The tokens that it knows.
     /// - Returns: how many were given back.
     func giveBack(heldBy worker: Int64, except held: [Int64]) async throws -> Int {
-        try await database.query(Self.giveBack(of: worker, except: held)).count
+        try await queryByIndex(Self.giveBack(of: worker, except: held)).count
     }
 
     /// Gives back what a stopping worker still holds, with no attempt spent, and takes it from among the living.

@@ -10,10 +10,23 @@ package struct JobStore: Sendable {
     /// Where a throttled worker tells the fleet.
     package static let rateChannel = "queue_rate"
 
+    /// Goes before a statement, in its transaction: rows are found by index, whatever the statistics say. Those of a
+    /// queue are always of another hour: a table that was empty when it was analysed, or never was, would be scanned
+    /// and sorted whole for each claim.
+    static let byIndex: SQL = """
+        SELECT set_config(name, 'off', true)
+          FROM unnest('{enable_seqscan,enable_sort,enable_hashjoin,enable_mergejoin,jit}'::text[]) name
+        """
+
     package let database: Database
 
     package init(_ database: Database) {
         self.database = database
+    }
+
+    /// Runs a statement that finds its rows by index, in a transaction of its own.
+    func queryByIndex(_ sql: SQL) async throws -> [Row] {
+        try await database.pipeline([Self.byIndex, sql])[1]
     }
 
     /// Makes kinds known, so that jobs of them can be enqueued. Writes only what differs.

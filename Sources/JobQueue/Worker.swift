@@ -35,6 +35,8 @@ package struct Worker: Service {
         self.heartbeats = heartbeats
         self.listener = listener
         self.catalogue = catalogue
+        var configuration = configuration
+        configuration.listens = listener != nil
         self.configuration = configuration
         self.logger = logger
         self.onNotification = onNotification

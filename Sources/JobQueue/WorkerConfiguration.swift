@@ -12,6 +12,8 @@ package struct WorkerConfiguration: Sendable {
     package var selfFenceAfter: Duration = .seconds(10)
     /// How often it looks for work without having been woken. Default: 1 second.
     package var pollInterval: Duration = .seconds(1)
+    /// The same once nothing has come for that long, where it listens for wake-ups. Default: 5 seconds.
+    package var idlePollInterval: Duration = .seconds(5)
     /// How often it looks for dead workers. Default: 2.5 seconds.
     package var rescueInterval: Duration = .milliseconds(2_500)
     /// How often it looks for leases of its own that it does not know of, beside after each claim that failed. Default:
@@ -26,8 +28,8 @@ package struct WorkerConfiguration: Sendable {
     /// How long what jobs need (an API that throttles us, or fails) is closed; zero when it is open. Asked before each
     /// claim: while it is closed, one is made every 5 seconds, for jobs that do not need it. Default: always open.
     package var closedFor: @Sendable () async -> Duration = { .zero }
-    /// Whether to LISTEN for wake-ups; off behind a PgBouncer in transaction mode. Default: true.
-    package var listens = true
+    /// Whether the worker was given something to listen to; it knows by itself.
+    var listens = false
     package var version = "development"
 
     package init() {}

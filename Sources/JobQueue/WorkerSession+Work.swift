@@ -3,11 +3,6 @@ import Postgres
 
 /// Claiming jobs and running them.
 extension WorkerSession {
-    /// How long after the last find the worker looks again at once: `queue.wake` announces only the first of a burst.
-    private static let hotFor = Duration.milliseconds(100)
-    private static let hotInterval = Duration.milliseconds(10)
-    /// A claim from the head of the queue, where jobs of a higher priority and returned ones are, is at most this late.
-    private static let headInterval = Duration.milliseconds(500)
     private static let claimAtMost = 1_000
     /// Between two times that plans are made anew while there is more work than can start: the tables may have grown from
     /// nothing meanwhile.
@@ -28,9 +23,10 @@ extension WorkerSession {
     }
 
     private func claim(into jobs: inout ThrowingDiscardingTaskGroup<any Error>, cutShort: StopSignal) async throws {
-        var cursors: [String: JobStore.ClaimCursor] = [:]
-        var headDue = ContinuousClock.now
-        var hotUntil = ContinuousClock.now
+        var pace = ClaimPace(
+            pollInterval: configuration.pollInterval,
+            idlePollInterval: configuration.listens ? configuration.idlePollInterval : configuration.pollInterval
+        )
         var failures = 0
         var replanDue = ContinuousClock.now
         var audit = LeaseAudit(interval: configuration.auditInterval)
@@ -41,12 +37,8 @@ extension WorkerSession {
                 if audit.isDue() { try await giveBackUnknown() }
                 await waitWhileClosed()
                 guard let wanted = await freeSlots() else { continue }
-                if ContinuousClock.now >= headDue {
-                    cursors = [:]
-                    headDue = .now.advanced(by: Self.headInterval)
-                }
-                let fromHead = cursors.isEmpty
-                let claimed = try await claim(wanted, cursors: &cursors)
+                let fromHead = pace.isHeadDue
+                let claimed = try await claim(wanted, fromHead: fromHead, &pace)
                 failures = 0
                 if !claimed.isEmpty { CrashPoint.reached("after-claim") }
                 held.add(claimed)
@@ -54,7 +46,6 @@ extension WorkerSession {
                 for job in claimed {
                     jobs.addTask { await run(job, cutShort: cutShort) }
                 }
-                if !claimed.isEmpty { hotUntil = .now.advanced(by: Self.hotFor) }
                 if claimed.count == wanted {
                     if ContinuousClock.now >= replanDue {
                         store.database.forgetPlans()
@@ -62,14 +53,9 @@ extension WorkerSession {
                     }
                     continue
                 }
-                // What lies before the cursors may have been passed over.
-                headDue = .now
-                if !fromHead { continue }
-                if claimed.isEmpty, configuration.drain, try await isDrained() { return }
-                let isHot = ContinuousClock.now < hotUntil
-                await wake.claim.wait(
-                    atMost: isHot ? Self.hotInterval : configuration.pollInterval * Double.random(in: 0.9...1.1)
-                )
+                if !fromHead, pace.wantsHead() { continue }
+                if fromHead, claimed.isEmpty, configuration.drain, try await isDrained() { return }
+                if await wake.claim.wait(atMost: pace.pause()) { pace.woken() }
             } catch let error as PostgresError where error.isTransient {
                 failures += 1
                 audit.claimFailed()
@@ -101,20 +87,17 @@ extension WorkerSession {
         return min(slots.free, Self.claimAtMost)
     }
 
-    private func claim(_ wanted: Int, cursors: inout [String: JobStore.ClaimCursor]) async throws -> [ClaimedJob] {
+    private func claim(_ wanted: Int, fromHead: Bool, _ pace: inout ClaimPace) async throws -> [ClaimedJob] {
+        let begin = ContinuousClock.now
         var claimed: [ClaimedJob] = []
         for queue in configuration.queues where claimed.count < wanted {
-            let found = try await store.claim(
-                wanted - claimed.count,
-                from: queue,
-                after: cursors[queue] ?? JobStore.ClaimCursor(),
-                for: id
-            )
-            if let last = found.last {
-                cursors[queue] = JobStore.ClaimCursor(priority: last.priority, jobID: last.id)
-            }
+            let left = wanted - claimed.count
+            let cursor = pace.cursor(of: queue, fromHead: fromHead)
+            let found = try await store.claim(left, from: queue, after: cursor, for: id)
+            if let last = found.last { pace.found(last, in: queue, isFull: found.count == left) }
             claimed += found
         }
+        if fromHead { pace.claimedFromHead(in: .now - begin) }
         return claimed
     }
 

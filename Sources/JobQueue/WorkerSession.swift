@@ -163,8 +163,15 @@ struct WorkerSession: Sendable {
         while !Task.isCancelled {
             do {
                 let (moved, next) = try await store.promote()
-                if moved > 0 { wake.claim.ring() }
-                await wake.promote.wait(atMost: min(next ?? longest, longest))
+                if moved > 0 {
+                    wake.claim.ring()
+                    // This worker may have no slot free.
+                    try await store.wakeAll()
+                }
+                if await wake.promote.wait(atMost: min(next ?? longest, longest)) {
+                    // Behind the claim that was woken too, and once for all of a burst.
+                    try await Task.sleep(for: .milliseconds(50))
+                }
             } catch let error as PostgresError where error.isTransient {
                 logger.warning("Could not look for due jobs", metadata: ["error": "\(error)"])
                 try await Task.sleep(for: .seconds(1))
@@ -188,7 +195,7 @@ struct WorkerSession: Sendable {
                 )
             }
             held.remove(accepted.map(\.job) + stale.map(\.job))
-            if accepted.contains(where: \.comesBack) { wake.promote.ring() }
+            if accepted.contains(where: \.comesBack) { wake.ring() }
             slots.nudge()
         }
     }

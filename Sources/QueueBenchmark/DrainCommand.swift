@@ -10,22 +10,8 @@ struct DrainCommand: AsyncParsableCommand {
 
     @Option(help: "Jobs at once.") var concurrency = 1_000
     @Option(help: "Before the names of the figures.") var prefix = ""
-    @Flag(help: "Holds a snapshot open in another session, as a long report or a backup would.") var heldSnapshot =
-        false
 
     func run() async throws {
-        guard heldSnapshot else { return try await drain() }
-        var configuration = try QueueBenchmark.postgres()
-        configuration.idleInTransactionTimeout = .seconds(3_600)
-        let other = Database(configuration, logger: QueueBenchmark.logger)
-        try await other.transaction(isolation: .repeatableRead) { transaction in
-            try await transaction.query("SELECT count(*) FROM queue.kinds")
-            try await drain()
-        }
-        await other.close()
-    }
-
-    private func drain() async throws {
         let database = try QueueBenchmark.database()
         let rows = try await database.query("SELECT count(*) FROM queue.ready")
         let jobs = try rows[0].decode(at: 0, as: Int.self)

@@ -9,6 +9,7 @@ struct LatencyCommand: AsyncParsableCommand {
     )
 
     @Option(help: "How many jobs, one at a time.") var samples = 300
+    @Option(help: "Before the names of the figures.") var prefix = ""
 
     func run() async throws {
         let database = try QueueBenchmark.database()
@@ -37,8 +38,8 @@ struct LatencyCommand: AsyncParsableCommand {
             }
         }
         for (name, times) in [("start", ours), ("bare", raw)] {
-            QueueBenchmark.report("\(name)_p50_ms", times.percentile(0.5) * 1_000)
-            QueueBenchmark.report("\(name)_p99_ms", times.percentile(0.99) * 1_000)
+            QueueBenchmark.report("\(prefix)\(name)_p50_ms", times.percentile(0.5) * 1_000)
+            QueueBenchmark.report("\(prefix)\(name)_p99_ms", times.percentile(0.99) * 1_000)
         }
         await bare.close()
         await enqueuer.close()

@@ -130,4 +130,21 @@ struct EnqueueTests {
         #expect(!wakes.contains(0), "the first enqueue wakes")
         #expect(wakes.count <= windows)
     }
+
+    @Test func `a transaction announces its jobs once, and leaves the next wake-up to others`() async throws {
+        let queue = try await QueueFixture()
+        func clock() async throws -> Int64 {
+            try await queue.database.query("SELECT last_value FROM queue.wake_clock")[0].decode(at: 0, as: Int64.self)
+        }
+        try await queue.database.transaction { transaction in
+            try await JobStore.enqueue(QueueFixture.kind, in: transaction)
+            #expect(try await clock() > 0)
+            // As if the fifty milliseconds were over.
+            try await transaction.execute("SELECT setval('queue.wake_clock', 0)")
+            try await JobStore.enqueue(QueueFixture.kind, in: transaction)
+            #expect(try await clock() == 0)
+            try await queue.enqueue()
+            #expect(try await clock() > 0)
+        }
+    }
 }

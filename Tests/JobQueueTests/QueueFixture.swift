@@ -11,9 +11,13 @@ struct QueueFixture {
     let database: Database
     let store: JobStore
 
-    init(_ policy: JobPolicy = JobPolicy(description: "Does nothing", arguments: ["n": .optionalNumber])) async throws {
-        database = TestDatabase.current.database
-        store = JobStore(database)
+    /// - Parameter database: A pool to the test's database; its own unless given.
+    init(
+        _ policy: JobPolicy = JobPolicy(description: "Does nothing", arguments: ["n": .optionalNumber]),
+        on database: Database? = nil
+    ) async throws {
+        self.database = database ?? TestDatabase.current.database
+        store = JobStore(self.database)
         try await store.declare([(Self.kind, policy)])
     }
 

@@ -153,13 +153,17 @@ SELECT j.id,
 CREATE INDEX scheduled_by_job ON queue.scheduled (job_id);
 
 -- Wakes idle workers, at most once in 50 ms and on the leading edge: the first enqueue after a pause notifies at its
--- commit. Those within the next 50 ms do not; a woken worker looks again until the window is over.
+-- commit. Those within the next 50 ms do not; a woken worker looks again until the window is over. A transaction does so
+-- once, however long it enqueues: what it says again at its commit nobody needs, and meanwhile others may speak.
 CREATE FUNCTION queue.wake() RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     now_ms  bigint := (extract(epoch FROM clock_timestamp()) * 1000)::bigint;
     last_ms bigint;
 BEGIN
+    IF current_setting('queue.woken', true) = 'yes' THEN
+        RETURN;
+    END IF;
     SELECT last_value INTO last_ms FROM queue.wake_clock;
     -- abs: a clock that was set back must not silence this until it has caught up.
     IF abs(now_ms - last_ms) < 50 OR NOT pg_try_advisory_lock(hashtextextended('queue.wake', 0)) THEN
@@ -170,6 +174,7 @@ BEGIN
     IF abs(now_ms - last_ms) >= 50 THEN
         PERFORM setval('queue.wake_clock', now_ms);
         PERFORM pg_notify('queue_wake', '');
+        PERFORM set_config('queue.woken', 'yes', true);
     END IF;
     PERFORM pg_advisory_unlock(hashtextextended('queue.wake', 0));
 END $$;

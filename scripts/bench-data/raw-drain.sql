@@ -23,7 +23,7 @@ WITH me AS MATERIALIZED (
     SELECT l.job_id, l.token, j.kind, j.args, j.attempt + 1, j.max_attempts, j.priority, j.batch_id,
            j.unique_key IS NOT NULL
       FROM leased l
-      JOIN queue.jobs j ON j.id = l.job_id
+     CROSS JOIN LATERAL (SELECT * FROM queue.jobs WHERE id = l.job_id OFFSET 0) j
 )
 SELECT coalesce(array_agg(job_id), '{}') AS ids, coalesce(array_agg(token), '{}') AS tokens,
        coalesce(max(job_id), :last::bigint) AS last, count(kind) AS kinds, sum(length(args::text)) AS letters
