@@ -8,6 +8,7 @@ package enum Catalogue {
         catalogue.add(StartRun(api: api, account: account))
         catalogue.add(CreateClient(api: api, account: account, times: times))
         catalogue.add(SettleCreates(api: api, account: account, times: times))
+        catalogue.add(ChangeClient(api: api, account: account, times: times))
         catalogue.add(FinishRun())
         return catalogue
     }

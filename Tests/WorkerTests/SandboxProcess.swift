@@ -41,6 +41,19 @@ struct SandboxProcess: Sendable {
         try JSONDecoder().decode(LedgerReport.self, from: try await request("GET", "ledger"))
     }
 
+    /// Every client, in the order of creation.
+    func clients() async throws -> [SandboxClient] {
+        try JSONDecoder().decode([SandboxClient].self, from: try await request("GET", "ledger/clients"))
+    }
+
+    /// Makes numbered clients, each with a SIRET of its own: `SandboxWorld.siret(1)` and so on.
+    /// - Returns: their uids, in order.
+    func seedClients(_ count: Int) async throws -> [String] {
+        struct Seeded: Decodable { let uids: [String] }
+        let answer = try await request("POST", "clients", JSONEncoder().encode(["count": count]))
+        return try JSONDecoder().decode(Seeded.self, from: answer).uids
+    }
+
     /// Replaces the faults in force.
     func setFaults(_ faults: Faults) async throws {
         _ = try await request("PUT", "faults", JSONEncoder().encode(faults))
@@ -52,7 +65,9 @@ struct SandboxProcess: Sendable {
         request.httpMethod = method
         request.httpBody = body
         let (data, response) = try await URLSession.shared.data(for: request)
-        guard (response as? HTTPURLResponse)?.statusCode == 200 else { throw URLError(.badServerResponse) }
+        guard [200, 201].contains((response as? HTTPURLResponse)?.statusCode) else {
+            throw URLError(.badServerResponse)
+        }
         return data
     }
 }

@@ -108,8 +108,8 @@ extension BulkStore {
                         row.siret,
                         row.name,
                         row.name.map(NameKey.of),
-                        JSON(row.description.map { ["description": $0] } ?? [:]),
-                        row.uid?.uuidString,
+                        JSON(row.fields),
+                        row.uid,
                         row.cells,
                         row.errorCode,
                         row.error

@@ -172,13 +172,16 @@ package struct ClientSweep: Sendable {
         let sirets = list.results.map { $0.siret.flatMap(Self.plain) }
         return try await context.write(
             """
-            INSERT INTO factpulse.sightings (sweep_id, uid, siret, name_key, created_at)
-            SELECT DISTINCT ON (uid) \(id)::bigint, uid, siret, name_key, created_at
+            INSERT INTO factpulse.sightings (sweep_id, uid, siret, name_key, is_active, created_at, updated_at)
+            SELECT DISTINCT ON (uid) \(id)::bigint, uid, siret, name_key, is_active, created_at, updated_at
               FROM unnest(\(list.results.map(\.uid.text))::uuid[], \(sirets)::text[],
-                          \(list.results.map { NameKey.of($0.name) })::text[], \(list.results.map(\.createdAt))::timestamptz[])
-                AS c (uid, siret, name_key, created_at)
-            ON CONFLICT (sweep_id, uid) DO UPDATE SET siret = excluded.siret, name_key = excluded.name_key
-             WHERE (sightings.siret, sightings.name_key) IS DISTINCT FROM (excluded.siret, excluded.name_key)
+                          \(list.results.map { NameKey.of($0.name) })::text[], \(list.results.map(\.isActive))::boolean[],
+                          \(list.results.map(\.createdAt))::timestamptz[], \(list.results.map(\.updatedAt))::timestamptz[])
+                AS c (uid, siret, name_key, is_active, created_at, updated_at)
+            ON CONFLICT (sweep_id, uid) DO UPDATE
+               SET siret = excluded.siret, name_key = excluded.name_key, is_active = excluded.is_active, updated_at = excluded.updated_at
+             WHERE (sightings.siret, sightings.name_key, sightings.is_active, sightings.updated_at)
+                   IS DISTINCT FROM (excluded.siret, excluded.name_key, excluded.is_active, excluded.updated_at)
             RETURNING uid
             """
         )[0].count

@@ -58,6 +58,7 @@ CREATE TABLE factpulse.bulk_rows (
     token         bigint,
     releases      int NOT NULL DEFAULT 0,             -- jobs made for it after its first one ended without an answer
     uid           uuid,
+    baseline      timestamptz,                        -- when the client had last changed before our call, as the server says
     adopted       boolean NOT NULL DEFAULT false,     -- the answer was lost, and a sweep found the client
     candidates    uuid[],
     error_code    text,
@@ -104,7 +105,9 @@ CREATE UNLOGGED TABLE factpulse.sightings (
     uid         uuid NOT NULL,
     siret       text,
     name_key    text NOT NULL,
+    is_active   boolean NOT NULL,
     created_at  timestamptz NOT NULL,
+    updated_at  timestamptz NOT NULL,
     PRIMARY KEY (sweep_id, uid)
 );
 CREATE INDEX sightings_by_siret ON factpulse.sightings (sweep_id, siret) WHERE siret IS NOT NULL;

@@ -92,7 +92,7 @@ struct BulkImport {
 
     private func tellNew(_ run: Int64) {
         let counts = checked.report.counts
-        var words = ["run \(run): \(counts[.staged].counted("row")) to create"]
+        var words = ["run \(run): \(counts[.staged].counted("row")) to \(operation.verb)"]
         if counts[.rejected] > 0 { words.append("\(counts[.rejected].grouped) rejected") }
         if counts[.duplicate] > 0 { words.append("\(counts[.duplicate].grouped) duplicate") }
         Messages.write(words.joined(separator: ", ") + "; follow with: factpulse-worker bulk-runs status \(run)")

@@ -47,23 +47,24 @@ struct BulkFixture {
     func stage(
         _ lines: [String],
         header: String = "nom;siret",
+        of operation: BulkOperation = .createClients,
         options: FileOptions = FileOptions(),
         forceNew: Bool = false
     ) async throws -> BulkStore.Staged {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("bulk-\(UUID().uuidString).csv").path
         defer { try? FileManager.default.removeItem(atPath: path) }
         try ([header] + lines).joined(separator: "\r\n").write(toFile: path, atomically: true, encoding: .utf8)
-        let file = try await BulkFile.open(path: path, operation: .createClients, options: options)
+        let file = try await BulkFile.open(path: path, operation: operation, options: options)
         let identity = BulkStore.identity(
             account: account,
-            operation: .createClients,
+            operation: operation,
             digest: try await file.digest(path: path),
             file: file.file
         )
         return try await store.stage(
             file,
             account: account,
-            operation: .createClients,
+            operation: operation,
             fileName: "test.csv",
             identity: identity,
             forceNew: forceNew
@@ -74,9 +75,12 @@ struct BulkFixture {
     func run(
         _ lines: [String],
         header: String = "nom;siret",
+        of operation: BulkOperation = .createClients,
         options: FileOptions = FileOptions()
     ) async throws -> Int64 {
-        guard case .new(let run) = try await stage(lines, header: header, options: options) else { throw NotNew() }
+        guard case .new(let run) = try await stage(lines, header: header, of: operation, options: options) else {
+            throw NotNew()
+        }
         return run
     }
 
