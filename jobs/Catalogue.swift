@@ -10,6 +10,7 @@ package enum Catalogue {
         catalogue.add(SettleCreates(api: api, account: account, times: times))
         catalogue.add(ChangeClient(api: api, account: account, times: times))
         catalogue.add(FinishRun())
+        catalogue.add(SyncClients(api: api, account: account))
         return catalogue
     }
 }
