@@ -24,6 +24,9 @@ struct BulkCommand: AsyncParsableCommand {
             description. The others find their client by uid or siret. update-clients
             changes name, siret (of a client found by uid) and description: an absent
             column or an empty cell leaves the value as it is, <null> clears it.
+            configure-pdp reads flow_service_url, token_url, oauth_client_id,
+            client_secret, is_active, mode_sandbox and encryption_mode (fernet, double);
+            what is left out stays as it is. It needs FACTPULSE_KEK_FILE.
             """
     )
 
@@ -127,7 +130,7 @@ struct BulkCommand: AsyncParsableCommand {
     }
 
     /// What the other operations will be called.
-    private static let comingOperations = ["configure-pdp", "rotate-keys", "generate-webhook-secrets"]
+    private static let comingOperations = ["rotate-keys", "generate-webhook-secrets"]
 
     private static func operation(named name: String) throws -> BulkOperation {
         if let operation = BulkOperation(rawValue: name) { return operation }

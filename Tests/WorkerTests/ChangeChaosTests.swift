@@ -19,7 +19,7 @@ struct ChangeChaosTests {
         ]
     }
 
-    @Test(.timeLimit(.minutes(10)), arguments: ["update-clients", "activate", "deactivate"])
+    @Test(.timeLimit(.minutes(10)), arguments: ["update-clients", "activate", "deactivate", "configure-pdp"])
     func `every client is changed once as its row asks, though workers are killed and answers are lost`(
         _ operation: String
     ) async throws {
@@ -27,10 +27,13 @@ struct ChangeChaosTests {
         try await WorkerFixture.with(faults: Self.faults(on: call)) { fixture in
             let uids = try await fixture.sandbox.seedClients(Chaos.changes)
             if operation == "activate" { try await deactivate(uids, fixture) }
+            let custody = try CustodyFiles(fixture)
+            let isPDP = operation == "configure-pdp"
             let header = column.isEmpty ? "uid" : "uid;\(column)"
             let lines = uids.enumerated().map { column.isEmpty ? $1 : "\($1);nouveau \($0)" }
-            let run = try await fixture.bulk(operation, [header] + lines)
-            let kills = try await fixture.killWorkers(of: run)
+            let file = isPDP ? WorkerFixture.pdpLines(uids) : [header] + lines
+            let run = try await fixture.bulk(operation, file, settings: custody.settings)
+            let kills = try await fixture.killWorkers(of: run, settings: custody.settings)
             try await fixture.until(
                 "SELECT state = 'finished' FROM factpulse.bulk_runs WHERE id = \(run)",
                 within: .seconds(240)
@@ -43,17 +46,22 @@ struct ChangeChaosTests {
             let clients = try await fixture.sandbox.clients()
             let wrong = zip(clients, lines).count { client, line in
                 switch operation {
+                case "configure-pdp": !client.hasConfigPdp
                 case "update-clients": client.name != String(line.split(separator: ";")[1])
                 default: client.isActive != (operation == "activate")
                 }
             }
             try figures.expect("clients that are not as asked", wrong, "0", wrong == 0)
+            if isPDP {
+                let opened = try await fixture.clientsWhoseKeyOpens(uids, custody)
+                try figures.expect("clients whose one key opens", opened, "\(Chaos.changes)", opened == Chaos.changes)
+            }
         }
     }
 
     private static let calls = [
         "update-clients": ("updateClient", "nom"), "activate": ("activateClient", ""),
-        "deactivate": ("deactivateClient", ""),
+        "deactivate": ("deactivateClient", ""), "configure-pdp": ("updatePDPConfig", ""),
     ]
 
     /// Without faults.

@@ -54,6 +54,18 @@ struct SandboxProcess: Sendable {
         return try JSONDecoder().decode(Seeded.self, from: answer).uids
     }
 
+    /// Whether this key, in base64, opens the client's PDP secret.
+    func opens(_ uid: String, key: String) async throws -> Bool {
+        struct Opening: Decodable { let pdp: Bool }
+        let answer = try await request("POST", "opens", JSONEncoder().encode(["uid": uid, "key": key]))
+        return try JSONDecoder().decode(Opening.self, from: answer).pdp
+    }
+
+    /// Every secret that was sent or made, where ``SandboxOptions/remembersSecrets`` is on.
+    func secrets() async throws -> [String] {
+        try JSONDecoder().decode([String].self, from: try await request("GET", "secrets"))
+    }
+
     /// Replaces the faults in force.
     func setFaults(_ faults: Faults) async throws {
         _ = try await request("PUT", "faults", JSONEncoder().encode(faults))

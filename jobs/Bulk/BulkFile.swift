@@ -1,4 +1,5 @@
 import Foundation
+import KeyVault
 
 /// A row of a file on its way into `factpulse.bulk_rows`.
 package struct FileRow: Sendable {
@@ -11,6 +12,8 @@ package struct FileRow: Sendable {
     package let fields: [String: String?]
     /// The client that a valid row names, or became when it was imported before.
     package let uid: String?
+    /// What must go into the vault, and nowhere else.
+    package let secret: SecretBytes?
     package let cells: [String]
     package let errorCode: String?
     package let error: String?
@@ -128,10 +131,15 @@ package actor BulkFile {
             name: isValid && operation == .createClients ? cursor.value(of: "name") : nil,
             fields: isValid ? operation.fields(cursor) : [:],
             uid: isValid ? cursor.value(of: "uid") ?? cursor.uid?.uuidString : nil,
+            secret: isValid && operation.schema.hasSecrets ? Self.secret(cursor) : nil,
             cells: cursor.cells(),
             errorCode: isValid ? nil : cursor.issues.map(\.code.rawValue).joined(separator: " "),
             error: isValid ? nil : cursor.issues.map(\.message).joined(separator: " ")
         )
+    }
+
+    private static func secret(_ cursor: RowCursor) -> SecretBytes? {
+        cursor.value(of: FieldSpec.clientSecret.name).map { SecretBytes(Data($0.utf8)) }
     }
 }
 

@@ -6,6 +6,7 @@ package enum BulkOperation: String, Sendable, CaseIterable {
     case updateClients = "update-clients"
     case activate
     case deactivate
+    case configurePDP = "configure-pdp"
 
     /// The fields that its rows have.
     package var schema: RowSchema {
@@ -13,6 +14,7 @@ package enum BulkOperation: String, Sendable, CaseIterable {
         case .createClients: .createClients
         case .updateClients: .updateClients
         case .activate, .deactivate: .clients
+        case .configurePDP: .configurePDP
         }
     }
 

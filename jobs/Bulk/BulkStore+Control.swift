@@ -47,6 +47,7 @@ extension BulkStore {
                                   AND state IN ('sending', 'uncertain'))
                 """
             )
+            try await transaction.execute(Self.forgetSkippedSecrets(of: id))
             return .done(rows: skipped)
         }
     }

@@ -46,7 +46,8 @@ CREATE TABLE factpulse.bulk_rows (
     name          text,
     name_key      text,                               -- the name, folded: how clients without SIRET are compared
     fields        jsonb NOT NULL DEFAULT '{}',        -- what goes to the API, beside name and SIRET
-    cells         text[] NOT NULL,                    -- the record as it stood in the file
+    cells         text[] NOT NULL,                    -- the record as it stood in the file, without secrets
+    secret_id     uuid,                               -- under which the vault has the row's secret
     account_id    int NOT NULL,
     attempt       int NOT NULL DEFAULT 0,             -- calls that the server may have carried out
     sent_at       timestamptz,                        -- when the last of them was

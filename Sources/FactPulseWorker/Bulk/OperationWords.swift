@@ -9,6 +9,7 @@ extension BulkOperation {
         case .updateClients: "update"
         case .activate: "activate"
         case .deactivate: "deactivate"
+        case .configurePDP: "configure"
         }
     }
 
@@ -40,6 +41,7 @@ extension BulkOperation {
         case .updateClients: "updated"
         case .activate: "activated"
         case .deactivate: "deactivated"
+        case .configurePDP: "configured"
         }
     }
 

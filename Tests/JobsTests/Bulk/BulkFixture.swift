@@ -1,6 +1,7 @@
 import FactPulse
 import Foundation
 import JobQueue
+import KeyVault
 import Logging
 import Postgres
 import Sandbox
@@ -17,6 +18,8 @@ struct BulkFixture {
     let store: BulkStore
     /// Whose runs are made here, and whose jobs are run.
     var account = Account(name: "sandbox/demo")
+    /// `nil`: nothing here needs one.
+    var vault: Vault?
     private let gate: any RequestGate
     private let logger: Logger
 
@@ -24,6 +27,7 @@ struct BulkFixture {
         faults: [FaultRule] = [],
         options: SandboxOptions = SandboxOptions(),
         gate: any RequestGate = OpenGate(),
+        vault: Vault? = nil,
         _ body: (BulkFixture) async throws -> Void
     ) async throws {
         try await SandboxServer.withServer(SandboxConfiguration(options: options, faults: faults)) { server in
@@ -34,6 +38,7 @@ struct BulkFixture {
                 server: server,
                 database: database,
                 store: BulkStore(database),
+                vault: vault,
                 gate: gate,
                 logger: logger
             )
@@ -67,7 +72,8 @@ struct BulkFixture {
             operation: operation,
             fileName: "test.csv",
             identity: identity,
-            forceNew: forceNew
+            forceNew: forceNew,
+            vault: vault
         ) { _ in }
     }
 
@@ -98,7 +104,7 @@ struct BulkFixture {
                 store: JobStore(database),
                 heartbeats: heartbeats,
                 listener: nil,
-                catalogue: Catalogue.make(api: api, account: account, times: Self.settle),
+                catalogue: Catalogue.make(api: api, account: account, times: Self.settle, vault: vault),
                 configuration: configuration,
                 logger: logger
             )
@@ -107,7 +113,7 @@ struct BulkFixture {
         }
     }
 
-    private func withClient(_ body: (FactPulseClient) async throws -> Void) async throws {
+    func withClient(_ body: (FactPulseClient) async throws -> Void) async throws {
         var configuration = try FactPulseConfiguration(
             baseURL: server.url,
             credentials: .password(email: "demo@factpulse.test", Secret("demo-password"))

@@ -8,7 +8,8 @@ struct ChangeFieldTests {
 
     /// Those of operations on clients that exist; each is seen below.
     static let codes: Set<IssueCode> = [
-        .clientMissing, .uidMalformed, .duplicateUID, .nameCannotBeCleared, .descriptionPlaceholder,
+        .clientMissing, .uidMalformed, .duplicateUID, .nameCannotBeCleared, .descriptionPlaceholder, .urlMalformed,
+        .textMalformed, .yesOrNoMissing, .encryptionModeUnknown,
     ]
 
     private func read(_ text: String, _ schema: RowSchema = .updateClients) throws -> [ReadRow] {
@@ -52,6 +53,22 @@ struct ChangeFieldTests {
         #expect(try read("N° SIRET\r\n73282932000074\r\n", .clients).map(\.siret) == ["73282932000074"])
         #expect(throws: FileError.oneColumn(header: "uid")) { try read("uid\n\(Self.uid)\n") }
         #expect(throws: FileError.oneColumn(header: "uid siret")) { try read("uid siret\nx y\n", .clients) }
+    }
+
+    @Test func `a PDP configuration is judged cell by cell, and no message quotes a secret`() throws {
+        let header = "uid;flow_service_url;token_url;oauth_client_id;client_secret;actif;sandbox;chiffrement"
+        let cases: [(String, [IssueCode])] = [
+            ("https://a.example/f;https://a.example/t;id;secret;oui;0;Double", []),
+            (";;;;;;", []),
+            ("a.example;ftp://a.example;id;secret;oui;0;fernet", [.urlMalformed, .urlMalformed]),
+            ("https://user:pass@a.example;;;;;;", [.urlMalformed]),
+            (";;null;\"two\nlines\";;;", [.textMalformed, .textMalformed]),
+            (";;;;peut-être;2;triple", [.yesOrNoMissing, .yesOrNoMissing, .encryptionModeUnknown]),
+        ]
+        let lines = cases.enumerated().map { "0f8fad5b-d9cb-469f-a165-7086772895\(10 + $0);\($1.0)" }
+        let rows = try read(([header] + lines).joined(separator: "\n"), .configurePDP)
+        for (row, example) in zip(rows, cases) { #expect(row.codes == example.1, "\(example.0)") }
+        for row in rows { #expect(row.cells[4] == "" && !row.issues.contains { $0.message.contains("lines") }) }
     }
 
     @Test(arguments: ["nom;description\nA;B\n", "uid;note2\n\(uid);x\n", "siret;x\n73282932000074;y\n"])

@@ -1,5 +1,6 @@
 import FactPulse
 import JobQueue
+import KeyVault
 import Logging
 import Postgres
 
@@ -22,12 +23,15 @@ package struct ChangeClient: JobHandler {
     private let api: FactPulseClient
     private let account: Account
     private let times: SettleTimes
+    private let vault: Vault?
     private let brake = Brake()
 
-    package init(api: FactPulseClient, account: Account, times: SettleTimes) {
+    /// - Parameter vault: `nil`: this worker has no KEK, and leaves rows that need a key or a secret to others.
+    package init(api: FactPulseClient, account: Account, times: SettleTimes, vault: Vault?) {
         self.api = api
         self.account = account
         self.times = times
+        self.vault = vault
     }
 
     package func run(_ arguments: Arguments, _ context: JobContext) async throws -> JobOutcome {
@@ -40,18 +44,24 @@ package struct ChangeClient: JobHandler {
         )
         switch try await writer.take() {
         case .over(let outcome): return outcome
-        case .send(let row): return try await send(row, change(for: row.operation), writer)
-        case .settle(let row): return try await settle(row, change(for: row.operation), writer)
+        case .send(let row):
+            guard let change = change(for: row, context) else { return .snooze(.seconds(60)) }
+            return try await send(row, change, writer)
+        case .settle(let row):
+            guard let change = change(for: row, context) else { return .snooze(.seconds(60)) }
+            return try await settle(row, change, writer)
         }
     }
 
     /// What each operation does to a client.
-    private func change(for operation: BulkOperation) -> any ClientChange {
-        switch operation {
+    /// - Returns: `nil` when it needs a vault and there is none.
+    private func change(for row: ChangeRow, _ context: JobContext) -> (any ClientChange)? {
+        switch row.operation {
         case .createClients: preconditionFailure("its rows have jobs of their own")
         case .updateClients: UpdateClient()
         case .activate: SetActive(isActive: true)
         case .deactivate: SetActive(isActive: false)
+        case .configurePDP: vault.map { ConfigurePDP(vault: $0, context: context) }
         }
     }
 
@@ -65,6 +75,7 @@ package struct ChangeClient: JobHandler {
             case .isSo: return try await writer.end(.isSo, from: .ready)
             case .refused(let code, let message):
                 return try await writer.end(.failed(code: code, message: message), from: .ready)
+            case .notNow: return .snooze(.seconds(10))
             case .send(let prepared): call = prepared
             }
             // The permit and the token first: once the intent is written, nothing is left to wait for.
@@ -73,7 +84,7 @@ package struct ChangeClient: JobHandler {
             return try await end(ChangeAnswer(beforeTheCall: error), from: .ready, writer)
         }
         let intent = ContinuousClock.now
-        guard try await writer.beginSending(call.baseline) else { return .snooze(.zero) }
+        guard try await writer.beginSending(call) else { return .snooze(.seconds(1)) }
         CrashPoint.reached("after-intent")
         let answer: ChangeAnswer
         do {
@@ -85,7 +96,7 @@ package struct ChangeClient: JobHandler {
         }
         CrashPoint.reached("after-answer")
         // What is known must be written, also by a job that is cancelled now.
-        let outcome = try await Task { try await end(answer, from: .sending, writer) }.value
+        let outcome = try await Task { try await end(answer, from: .sending, writer, also: call.atAnswer) }.value
         CrashPoint.reached("after-answer-written")
         return outcome
     }
@@ -96,7 +107,7 @@ package struct ChangeClient: JobHandler {
         do {
             let settled = try await change.settle(row, api.client(row.uid))
             CrashPoint.reached("after-settling-read")
-            return try await writer.end(settled, row)
+            return try await writer.end(settled, row, change)
         } catch let error as FactPulseError {
             return error.isWorthRetrying
                 ? .snooze(error.retryAfter ?? .seconds(5)) : try await writer.end(row, unreadable: error)
@@ -104,10 +115,13 @@ package struct ChangeClient: JobHandler {
     }
 
     /// Writes an answer. A refusal that meets several rows in a row concerns them all, and stops the run.
-    private func end(_ answer: ChangeAnswer, from state: BulkRowState, _ writer: ChangeRowWriter) async throws
-        -> JobOutcome
-    {
-        let outcome = try await writer.end(answer, from: state)
+    private func end(
+        _ answer: ChangeAnswer,
+        from state: BulkRowState,
+        _ writer: ChangeRowWriter,
+        also: @escaping @Sendable (ChangeAnswer, Transaction) async throws -> Void = { _, _ in }
+    ) async throws -> JobOutcome {
+        let outcome = try await writer.end(answer, from: state, also: also)
         if brake.isPulled(by: answer, of: writer.run), case .denied(_, let message) = answer {
             return try await writer.context.pause(run: writer.run, "\(Brake.limit) clients in a row: \(message)")
         }

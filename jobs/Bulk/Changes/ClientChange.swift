@@ -11,14 +11,25 @@ protocol ClientChange: Sendable {
     /// Reads the client after a call whose answer was lost, once the server cannot carry it out any more.
     /// - Throws: `FactPulseError`.
     func settle(_ row: ChangeRow, _ client: ClientAPI) async throws -> Settled
+
+    /// What must be written together with what a lost answer came to.
+    func write(_ settled: Settled, _ row: ChangeRow, in transaction: Transaction) async throws
+}
+
+extension ClientChange {
+    func write(_ settled: Settled, _ row: ChangeRow, in transaction: Transaction) {}
 }
 
 /// A row whose client is known.
 struct ChangeRow: Sendable {
+    let run: Int64
+    let row: Int64
     let operation: BulkOperation
     let uid: ClientUID
     /// As ``BulkOperation/fields(_:)`` has them.
     let fields: [String: String?]
+    /// Under which the vault has the row's secret.
+    let secretID: UUID?
     /// When the client had last changed before the call, by the server's clock; `nil`: nobody knows.
     let baseline: Date?
     /// Calls so far that the server may have carried out.
@@ -31,14 +42,20 @@ enum Preparation: Sendable {
     case isSo
     /// The row cannot be sent.
     case refused(code: String, message: String)
+    /// Something else must end first.
+    case notNow
 }
 
 /// A call that may leave once its intent is committed.
 struct PreparedCall: Sendable {
     /// As ``ChangeRow/baseline``, read just now.
-    let baseline: Date?
+    var baseline: Date?
+    /// What must be committed together with the intent. `false`: not now, and nothing is kept.
+    var atIntent: @Sendable (Transaction) async throws -> Bool = { _ in true }
+    /// What must be committed together with the answer.
+    var atAnswer: @Sendable (ChangeAnswer, Transaction) async throws -> Void = { _, _ in }
     /// Sends it with a client that checks the fence.
-    let send: @Sendable (ClientAPI, Admission) async throws -> Sent
+    var send: @Sendable (ClientAPI, Admission) async throws -> Sent
 }
 
 enum Sent: Sendable {
@@ -61,9 +78,17 @@ enum Settled: Sendable {
 extension Settled {
     /// - Parameters:
     ///   - isSo: Whether the client is as the row asks for.
-    ///   - updatedAt: When it changed last. The server may show whole seconds only.
+    ///   - updatedAt: When it changed last.
     init(isSo: Bool, updatedAt: Date?, baseline: Date?) {
-        let second = { (date: Date?) in date.map { $0.timeIntervalSince1970.rounded(.down) } }
-        self = isSo ? .done : baseline != nil && second(updatedAt) == second(baseline) ? .absent : .changedSince
+        self = isSo ? .done : Self.isUnchanged(updatedAt, baseline) ? .absent : .changedSince
+    }
+
+    /// Whether nothing has changed since `baseline`. A server may show whole seconds here and parts of them there.
+    static func isUnchanged(_ updatedAt: Date?, _ baseline: Date?) -> Bool {
+        guard let now = updatedAt?.timeIntervalSince1970, let then = baseline?.timeIntervalSince1970 else {
+            return false
+        }
+        let (second, isCut) = (then.rounded(.down), now == now.rounded(.down) || then == then.rounded(.down))
+        return abs(now - then) < 1e-6 || isCut && now.rounded(.down) == second
     }
 }
