@@ -67,7 +67,7 @@ let package = Package(
         .target(
             name: "Jobs",
             dependencies: [
-                "FactPulse", "JobQueue", "Postgres",
+                "FactPulse", "JobQueue", "KeyVault", "Postgres",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -88,7 +88,7 @@ let package = Package(
         .executableTarget(
             name: "FactPulseWorker",
             dependencies: [
-                "FactPulse", "JobQueue", "Jobs", "Migrations", "Postgres",
+                "FactPulse", "JobQueue", "Jobs", "KeyVault", "Migrations", "Postgres",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Configuration", package: "swift-configuration"),
                 .product(name: "Logging", package: "swift-log"),
@@ -145,7 +145,7 @@ let package = Package(
         .testTarget(
             name: "JobsTests",
             dependencies: [
-                "FactPulse", "JobQueue", "Jobs", "Postgres", "Sandbox", "TestSupport",
+                "FactPulse", "JobQueue", "Jobs", "KeyVault", "Postgres", "Sandbox", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ]
@@ -164,7 +164,10 @@ let package = Package(
         .testTarget(
             name: "WorkerTests",
             // The two programs are dependencies so that `swift test` builds what these tests start and kill.
-            dependencies: ["FactPulseSandbox", "FactPulseWorker", "Postgres", "Sandbox", "TestSupport"]
+            dependencies: [
+                "FactPulse", "FactPulseSandbox", "FactPulseWorker", "KeyVault", "Postgres", "Sandbox", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+            ]
         ),
     ],
     swiftLanguageModes: [.v6]

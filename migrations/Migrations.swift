@@ -5,6 +5,7 @@ package enum Migrations {
         (1, "job_queue", text(PackageResources._001_job_queue_sql)),
         (2, "bulk_runs", text(PackageResources._002_bulk_runs_sql)),
         (3, "key_vault", text(PackageResources._003_key_vault_sql)),
+        (5, "sync", text(PackageResources._005_sync_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String {

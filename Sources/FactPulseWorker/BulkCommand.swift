@@ -12,6 +12,8 @@ struct BulkCommand: AsyncParsableCommand {
               factpulse-worker bulk create-clients clients.csv --wait --result result.csv
               factpulse-worker bulk create-clients clients.csv --skip-invalid --fix
               factpulse-worker bulk create-clients a.csv --map name="Raison sociale"
+              factpulse-worker bulk update-clients changes.csv --wait
+              factpulse-worker bulk deactivate gone.csv --dry-run
 
             The whole file is checked before the first call. The rows then wait in the
             database for the workers (factpulse-worker run). The same file again shows its
@@ -19,11 +21,16 @@ struct BulkCommand: AsyncParsableCommand {
             columns are found by themselves in what Excel writes.
 
             create-clients reads the columns name (nom, raison sociale, …), siret and
-            description.
+            description. The others find their client by uid or siret. update-clients
+            changes name, siret (of a client found by uid) and description: an absent
+            column or an empty cell leaves the value as it is, <null> clears it.
+            configure-pdp reads flow_service_url, token_url, oauth_client_id,
+            client_secret, is_active, mode_sandbox and encryption_mode (fernet, double);
+            what is left out stays as it is. It needs FACTPULSE_KEK_FILE.
             """
     )
 
-    @Argument(help: "What to do with each row: create-clients.")
+    @Argument(help: "What to do with each row: \(BulkOperation.names).")
     var operation: String
     @Argument(help: "The CSV file.", completion: .file(extensions: ["csv"]))
     var file: String
@@ -123,9 +130,7 @@ struct BulkCommand: AsyncParsableCommand {
     }
 
     /// What the other operations will be called.
-    private static let comingOperations = [
-        "update-clients", "activate", "deactivate", "configure-pdp", "rotate-keys", "generate-webhook-secrets",
-    ]
+    private static let comingOperations = ["rotate-keys", "generate-webhook-secrets"]
 
     private static func operation(named name: String) throws -> BulkOperation {
         if let operation = BulkOperation(rawValue: name) { return operation }
@@ -136,10 +141,6 @@ struct BulkCommand: AsyncParsableCommand {
         let hint = meant.map { "did you mean \($0)? " } ?? ""
         throw Failure(.usage, "'\(name)' is no operation: \(hint)This release has \(BulkOperation.names)")
     }
-}
-
-extension BulkOperation {
-    fileprivate static var names: String { allCases.map(\.rawValue).joined(separator: ", ") }
 }
 
 extension SiretCheck: ExpressibleByArgument {}

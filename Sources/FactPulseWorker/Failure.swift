@@ -2,6 +2,7 @@ import ArgumentParser
 import FactPulse
 import Foundation
 import Jobs
+import KeyVault
 import Postgres
 
 /// Why a command ends, as its user is told: one line that says the cure, and the exit code.
@@ -28,6 +29,7 @@ struct Failure: Error {
         case let error as FactPulseError: self.init(error)
         case let error as SettingsError: self.init(.configuration, "\(error)")
         case let error as FactPulseConfigurationError: self.init(.configuration, "\(error)")
+        case let error as VaultError: self.init(error)
         case is CancellationError: self.init(.tryLater, "interrupted: start the command again")
         case is OutputClosed: self = .silent(.done)
         default:
@@ -81,6 +83,16 @@ struct Failure: Error {
         case _ where error.isTransient: self.init(.unavailable, "\(text): try again")
         default: self.init(.bug, "\(text): this is a bug, please report it")
         }
+    }
+
+    private init(_ error: VaultError) {
+        let status: ExitStatus =
+            switch error {
+            case .escrow, .kekInUse: .tryLater
+            case .kekFile, .kekCommand, .kekMalformed, .kekUnknown, .kekRetired, .doesNotOpen, .escrowOfAnother:
+                .configuration
+            }
+        self.init(status, "\(error)")
     }
 
     init(_ error: FactPulseError) {

@@ -3,6 +3,7 @@ import FactPulse
 import Foundation
 import JobQueue
 import Jobs
+import KeyVault
 import Logging
 import Postgres
 import ServiceLifecycle
@@ -53,6 +54,7 @@ struct RunCommand: AsyncParsableCommand {
         if settings.dashboard != nil {
             logger.notice("This release has no dashboard; FACTPULSE_HTTP is not used")
         }
+        let vault = try await Self.untilReachable(logger) { try await settings.openVault(database, logger) }
         let (gate, limiter) = try await makeGate(settings, database, logger)
         let client = FactPulseClient(api, gate: gate, logger: logger)
         let outcome: Result<Void, any Error>
@@ -60,7 +62,8 @@ struct RunCommand: AsyncParsableCommand {
             let catalogue = Catalogue.make(
                 api: client,
                 account: settings.account,
-                times: settings.settleTimes
+                times: settings.settleTimes,
+                vault: vault
             )
             var configuration = workerConfiguration(settings)
             configuration.closedFor = { max(await limiter?.closedFor ?? .zero, client.closedFor ?? .zero) }
@@ -152,7 +155,10 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     /// A worker often starts before its database. What waiting cannot cure is thrown at once.
-    private static func untilReachable(_ logger: Logger, _ ask: () async throws -> Void) async throws {
+    private static func untilReachable<Answer>(
+        _ logger: Logger,
+        _ ask: () async throws -> Answer
+    ) async throws -> Answer {
         var failures = 0
         while true {
             do {

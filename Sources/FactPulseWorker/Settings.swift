@@ -20,6 +20,12 @@ struct Settings: Sendable {
     var credentials: FactPulseCredentials?
     /// Who logs in: the e-mail address, or `api-key`.
     var login = ""
+    /// `FACTPULSE_KEK_FILE`, the file of the keys that seal the clients' keys, or `FACTPULSE_KEK_COMMAND`, a shell command that
+    /// prints them. Default: none; no job that needs a key is done then.
+    var kekFile: String?
+    var kekCommand: String?
+    /// `FACTPULSE_ESCROW_FILE`, the second place of every key, on another disk than the database. Needed with a KEK.
+    var escrowFile: String?
     /// `FACTPULSE_RATE_LIMIT`, requests a second of the whole fleet, 0 to 10,000; 0 is no limit. Default: 10.
     var rateLimit = 10.0
     /// `FACTPULSE_CONCURRENCY`, jobs at once, 1 to 1,000. Default: 16.
@@ -52,7 +58,8 @@ struct Settings: Sendable {
     static let names = [
         "DATABASE_URL", "DATABASE_POOL", "DATABASE_PGBOUNCER", "DATABASE_LISTEN_URL", "FACTPULSE_API_URL",
         "FACTPULSE_EMAIL", "FACTPULSE_PASSWORD", "FACTPULSE_PASSWORD_FILE", "FACTPULSE_API_KEY",
-        "FACTPULSE_API_KEY_FILE", "FACTPULSE_RATE_LIMIT", "FACTPULSE_CONCURRENCY", "FACTPULSE_QUEUES",
+        "FACTPULSE_API_KEY_FILE", "FACTPULSE_KEK_FILE", "FACTPULSE_KEK_COMMAND", "FACTPULSE_ESCROW_FILE",
+        "FACTPULSE_RATE_LIMIT", "FACTPULSE_CONCURRENCY", "FACTPULSE_QUEUES",
         "FACTPULSE_REQUEST_TIMEOUT", "FACTPULSE_SETTLE_GRACE", "FACTPULSE_SHUTDOWN_GRACE", "FACTPULSE_LOG_LEVEL",
         "FACTPULSE_LOG_FORMAT", "FACTPULSE_LISTEN", "FACTPULSE_HTTP", "FACTPULSE_CONFIG",
     ]
@@ -73,6 +80,9 @@ struct Settings: Sendable {
         throughPgBouncer = try reader.flag("DATABASE_PGBOUNCER") ?? throughPgBouncer
         listenURL = reader.text("DATABASE_LISTEN_URL")
         apiURL = reader.text("FACTPULSE_API_URL") ?? apiURL
+        kekFile = reader.text("FACTPULSE_KEK_FILE")
+        kekCommand = reader.text("FACTPULSE_KEK_COMMAND")
+        escrowFile = reader.text("FACTPULSE_ESCROW_FILE")
         rateLimit = try reader.number("FACTPULSE_RATE_LIMIT", 0...10_000) ?? rateLimit
         concurrency = try reader.integer("FACTPULSE_CONCURRENCY", 1...1_000) ?? concurrency
         queues = try reader.names("FACTPULSE_QUEUES") ?? queues
@@ -84,7 +94,8 @@ struct Settings: Sendable {
         listens = try reader.flag("FACTPULSE_LISTEN") ?? listens
         dashboard = reader.text("FACTPULSE_HTTP")
         try readCredentials(reader)
-        let named = ["FACTPULSE_PASSWORD_FILE", "FACTPULSE_API_KEY_FILE"].map(reader.text) + [reader.file]
+        let named =
+            ["FACTPULSE_PASSWORD_FILE", "FACTPULSE_API_KEY_FILE", "FACTPULSE_KEK_FILE"].map(reader.text) + [reader.file]
         secretFiles = named.compactMap(\.self)
         unknownNames = reader.names(beginningWith: "FACTPULSE_").filter { !Self.names.contains($0) }
     }

@@ -7,6 +7,9 @@ package enum Purpose: String, Sendable, Hashable, Codable, PostgresEncodable, Po
     case clientKey = "client-key"
     /// Signs the webhooks of one client.
     case webhookSecret = "webhook-secret"
+    /// The OAuth client secret of a PDP configuration, as a file brought it. Its owner has it elsewhere: the one secret that
+    /// may be forgotten at any time. "Whose" is an id of its own.
+    case pdpSecret = "pdp-secret"
     /// The deployment's own key, which fingerprints are made with.
     case fingerprintKey = "fingerprint-key"
 }

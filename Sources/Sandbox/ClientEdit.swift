@@ -87,7 +87,7 @@ struct ClientEdit {
 
 extension SandboxWorld {
     /// - Throws: ``Refusal`` 404 when there is no such client, ``SandboxError``; nothing has then changed.
-    func edit(_ uid: UUID, _ json: JSONValue) throws {
+    package func edit(_ uid: UUID, _ json: JSONValue) throws {
         guard var client = records[uid] else { throw Refusal(404, "There is no such client") }
         try ClientEdit(json: json).apply(to: &client, in: self)
         store(client)

@@ -110,6 +110,7 @@ extension SandboxWorld {
     }
 
     /// - Returns: `false` when there is no such client.
+    @discardableResult
     package func removeClient(_ uid: UUID) -> Bool {
         guard let former = records.removeValue(forKey: uid) else { return false }
         uncount(former)

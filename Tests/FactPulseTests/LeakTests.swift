@@ -1,6 +1,7 @@
 import FactPulse
 import Foundation
 import Sandbox
+import TestSupport
 import Testing
 
 /// No secret of a request may come back in an error, however the server quotes it.

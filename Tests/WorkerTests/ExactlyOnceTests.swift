@@ -21,7 +21,7 @@ struct ExactlyOnceTests {
         try await WorkerFixture.with(faults: Self.faults) { fixture in
             let start = ContinuousClock.now
             let run = try await fixture.importClients(Chaos.rows)
-            let kills = try await killWorkers(of: run, fixture)
+            let kills = try await fixture.killWorkers(of: run)
             try await fixture.until(
                 "SELECT state = 'finished' FROM factpulse.bulk_runs WHERE id = \(run)",
                 within: .seconds(240)
@@ -33,21 +33,6 @@ struct ExactlyOnceTests {
             try figures.expect("workers killed", kills, "at least 3", kills >= 3)
             try await compare(run, fixture, figures)
         }
-    }
-
-    /// Kills one of four workers again and again, and starts another, for as long as rows wait to be sent.
-    private func killWorkers(of run: Int64, _ fixture: WorkerFixture) async throws -> Int {
-        var workers = try (0..<4).map { _ in try fixture.worker("--concurrency", "4") }
-        var kills = 0
-        while try await fixture.number(
-            "SELECT count(*) FROM factpulse.bulk_rows WHERE run_id = \(run) AND state IN ('staged', 'ready', 'sending')"
-        ) != 0 {
-            try await Task.sleep(for: Chaos.killEvery)
-            try await workers[kills % 4].die()
-            workers[kills % 4] = try fixture.worker("--concurrency", "4")
-            kills += 1
-        }
-        return kills
     }
 
     /// Holds what we say against what the sandbox knows. The names are those of Jepsen's total-queue checker.

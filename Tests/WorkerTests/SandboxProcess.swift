@@ -41,6 +41,31 @@ struct SandboxProcess: Sendable {
         try JSONDecoder().decode(LedgerReport.self, from: try await request("GET", "ledger"))
     }
 
+    /// Every client, in the order of creation.
+    func clients() async throws -> [SandboxClient] {
+        try JSONDecoder().decode([SandboxClient].self, from: try await request("GET", "ledger/clients"))
+    }
+
+    /// Makes numbered clients, each with a SIRET of its own: `SandboxWorld.siret(1)` and so on.
+    /// - Returns: their uids, in order.
+    func seedClients(_ count: Int) async throws -> [String] {
+        struct Seeded: Decodable { let uids: [String] }
+        let answer = try await request("POST", "clients", JSONEncoder().encode(["count": count]))
+        return try JSONDecoder().decode(Seeded.self, from: answer).uids
+    }
+
+    /// Whether this key, in base64, opens the client's PDP secret.
+    func opens(_ uid: String, key: String) async throws -> Bool {
+        struct Opening: Decodable { let pdp: Bool }
+        let answer = try await request("POST", "opens", JSONEncoder().encode(["uid": uid, "key": key]))
+        return try JSONDecoder().decode(Opening.self, from: answer).pdp
+    }
+
+    /// Every secret that was sent or made, where ``SandboxOptions/remembersSecrets`` is on.
+    func secrets() async throws -> [String] {
+        try JSONDecoder().decode([String].self, from: try await request("GET", "secrets"))
+    }
+
     /// Replaces the faults in force.
     func setFaults(_ faults: Faults) async throws {
         _ = try await request("PUT", "faults", JSONEncoder().encode(faults))
@@ -52,7 +77,9 @@ struct SandboxProcess: Sendable {
         request.httpMethod = method
         request.httpBody = body
         let (data, response) = try await URLSession.shared.data(for: request)
-        guard (response as? HTTPURLResponse)?.statusCode == 200 else { throw URLError(.badServerResponse) }
+        guard [200, 201].contains((response as? HTTPURLResponse)?.statusCode) else {
+            throw URLError(.badServerResponse)
+        }
         return data
     }
 }

@@ -118,6 +118,15 @@ struct WorkerFixture: Sendable {
         return try await number("SELECT max(id) FROM factpulse.bulk_runs").map(Int64.init) ?? 0
     }
 
+    /// Starts a bulk run of a file with these lines. It waits for workers.
+    /// - Returns: the run's number.
+    func bulk(_ operation: String, _ lines: [String], settings: [String: String] = [:]) async throws -> Int64 {
+        let file = try programs.write(lines.joined(separator: "\r\n"), to: "\(operation).csv")
+        let ended = try await command("bulk", operation, file, settings: settings)
+        #expect(ended.exit == .code(0), "\(ended.stderr)")
+        return try await number("SELECT max(id) FROM factpulse.bulk_runs").map(Int64.init) ?? 0
+    }
+
     /// - Returns: the path of the file that ``importClients(_:)`` imports.
     func writeClients(_ count: Int) throws -> String {
         let lines = (1...count).map { "Société \($0);\(SandboxWorld.siret($0))" }

@@ -1,5 +1,6 @@
 import JobQueue
 import Logging
+import Postgres
 
 /// The account that this worker calls the API for. Runs of another one are left alone: what was rehearsed against one
 /// server must not go on against the next.
@@ -18,5 +19,18 @@ package struct Account: Sendable, Equatable {
             metadata: ["account": "\(owner)", "ours": "\(name)"]
         )
         return .snooze(.seconds(600))
+    }
+}
+
+extension Account {
+    /// The number under which the tables know it.
+    func id(_ context: JobContext) async throws -> Int64 {
+        try await context.write(
+            """
+            INSERT INTO factpulse.accounts (name)
+            SELECT \(name) WHERE NOT EXISTS (SELECT FROM factpulse.accounts WHERE name = \(name)) ON CONFLICT DO NOTHING
+            """,
+            "SELECT id FROM factpulse.accounts WHERE name = \(name)"
+        )[1][0].decode(at: 0, as: Int64.self)
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import KeyVault
 
 /// A row of a file on its way into `factpulse.bulk_rows`.
 package struct FileRow: Sendable {
@@ -7,9 +8,12 @@ package struct FileRow: Sendable {
     package let state: BulkRowState
     package let siret: String?
     package let name: String?
-    package let description: String?
-    /// Of a valid row that has been imported before.
-    package let uid: UUID?
+    /// As ``BulkOperation/fields(_:)`` has them.
+    package let fields: [String: String?]
+    /// The client that a valid row names, or became when it was imported before.
+    package let uid: String?
+    /// What must go into the vault, and nowhere else.
+    package let secret: SecretBytes?
     package let cells: [String]
     package let errorCode: String?
     package let error: String?
@@ -106,12 +110,12 @@ package actor BulkFile {
         }
         var rows: [FileRow] = []
         while rows.count < limit, try cursor.next() {
-            rows.append(Self.row(cursor))
+            rows.append(row(cursor))
         }
         return rows
     }
 
-    private static func row(_ cursor: RowCursor) -> FileRow {
+    private func row(_ cursor: RowCursor) -> FileRow {
         let state: BulkRowState =
             switch cursor.verdict {
             case .valid: .staged
@@ -123,14 +127,19 @@ package actor BulkFile {
             row: cursor.number,
             line: cursor.line,
             state: state,
-            siret: isValid ? cursor.value(of: "siret") : nil,
-            name: isValid ? cursor.value(of: "name") : nil,
-            description: isValid ? cursor.value(of: "description") : nil,
-            uid: isValid ? cursor.uid : nil,
+            siret: isValid ? operation.siret(cursor) : nil,
+            name: isValid && operation == .createClients ? cursor.value(of: "name") : nil,
+            fields: isValid ? operation.fields(cursor) : [:],
+            uid: isValid ? cursor.value(of: "uid") ?? cursor.uid?.uuidString : nil,
+            secret: isValid && operation.schema.hasSecrets ? Self.secret(cursor) : nil,
             cells: cursor.cells(),
             errorCode: isValid ? nil : cursor.issues.map(\.code.rawValue).joined(separator: " "),
             error: isValid ? nil : cursor.issues.map(\.message).joined(separator: " ")
         )
+    }
+
+    private static func secret(_ cursor: RowCursor) -> SecretBytes? {
+        cursor.value(of: FieldSpec.clientSecret.name).map { SecretBytes(Data($0.utf8)) }
     }
 }
 

@@ -13,10 +13,10 @@ extension BulkStore {
 
     /// A person's decision about a row that needs review.
     package enum Resolution: Sendable, Equatable {
-        /// This client is the row's.
+        /// This client is the row's: the one that it created, or the one to change now.
         case client(uid: String)
-        /// The client is not there: create it.
-        case create
+        /// What the row asks for has not happened: send it.
+        case send
         case skip
     }
 
@@ -43,9 +43,11 @@ extension BulkStore {
             try await transaction.execute(
                 """
                 SELECT \(SettleCreates.enqueue(for: "\(run.accountID)::bigint", at: "now()"))
-                 WHERE EXISTS (SELECT FROM factpulse.bulk_rows WHERE run_id = \(id) AND state IN ('sending', 'uncertain'))
+                 WHERE EXISTS (SELECT FROM factpulse.bulk_rows WHERE run_id = \(id) AND operation = 'create-clients'
+                                  AND state IN ('sending', 'uncertain'))
                 """
             )
+            try await transaction.execute(Self.forgetSkippedSecrets(of: id))
             return .done(rows: skipped)
         }
     }
@@ -83,16 +85,11 @@ extension BulkStore {
 
     /// Carries out a person's decision about one row.
     package func resolve(run id: Int64, row: Int64, _ resolution: Resolution) async throws -> ControlResult {
-        let assignments: SQL =
-            switch resolution {
-            case .client(let uid): "state = 'done', uid = \(uid)::uuid, adopted = true, error_code = NULL, error = NULL"
-            case .create: "state = 'ready', error_code = NULL, error = NULL, attempt = 0, releases = 0"
-            case .skip: "state = 'skipped'"
-            }
-        return try await database.transaction { transaction in
+        try await database.transaction { transaction in
             guard let run = try await LockedRun.lock(id, in: transaction) else { return .notFound }
+            let (assignments, isToBeSent) = resolution.meaning(for: run.operation)
             // Nothing sends rows of other runs.
-            if resolution == .create, run.state != .running, run.state != .finished { return run.refusal }
+            if isToBeSent, run.state != .running, run.state != .finished { return run.refusal }
             let rows = try await transaction.query(
                 """
                 UPDATE factpulse.bulk_rows SET \(assignments), candidates = NULL, updated_at = now()
@@ -106,9 +103,9 @@ extension BulkStore {
                 guard let state = try found.first?.decode(at: 0, as: String.self) else { return .notFound }
                 return .refused(reason: "row \(row) is \(state); only a row that needs review can be resolved")
             }
-            if resolution == .create {
+            if isToBeSent {
                 try await transaction.execute(
-                    "SELECT \(ReleaseRow.enqueue(run: "\(id)::bigint", row: "\(row)::bigint"))"
+                    "SELECT \(ReleaseRow.enqueue(run.operation.jobKind, run: "\(id)::bigint", row: "\(row)::bigint"))"
                 )
                 if run.state == .finished { try await Self.follow(id, in: transaction) }
             }
@@ -128,6 +125,20 @@ extension BulkStore {
             "UPDATE factpulse.bulk_runs SET state = 'running', finished_at = NULL WHERE id = \(id)"
         )
         try await JobStore.enqueue(FinishRun.kind, arguments: #"{"run": \#(id)}"#, in: transaction)
+    }
+}
+
+extension BulkStore.Resolution {
+    /// How the row is changed, and whether it is then sent.
+    fileprivate func meaning(for operation: BulkOperation) -> (SQL, isToBeSent: Bool) {
+        let ready: SQL = "state = 'ready', error_code = NULL, error = NULL, attempt = 0, releases = 0"
+        return switch self {
+        case .client(let uid) where operation == .createClients:
+            ("state = 'done', uid = \(uid)::uuid, adopted = true, error_code = NULL, error = NULL", false)
+        case .client(let uid): ("\(ready), uid = \(uid)::uuid, baseline = NULL", true)
+        case .send: (ready, true)
+        case .skip: ("state = 'skipped'", false)
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 import Foundation
 import JobQueue
+import KeyVault
 import Postgres
 
 extension BulkStore {
@@ -29,6 +30,7 @@ extension BulkStore {
     /// Writes every row of a file and the job that starts the run, all in one transaction or nothing.
     /// - Parameters:
     ///   - forceNew: Makes another run of a file that has one.
+    ///   - vault: Where the secrets of the file go, for an operation that has some.
     ///   - progress: Told how many rows were written so far.
     /// - Throws: ``FileError``, `PostgresError`; nothing was written then.
     package func stage(
@@ -38,8 +40,10 @@ extension BulkStore {
         fileName: String,
         identity: String,
         forceNew: Bool,
+        vault: Vault? = nil,
         progress: @Sendable (_ rows: Int) -> Void
     ) async throws -> Staged {
+        precondition(vault != nil || !operation.schema.hasSecrets, "\(operation.rawValue) needs a vault")
         let staged = try await database.transaction { transaction -> Staged in
             let format = file.file.format
             // A long file is one long statement.
@@ -68,6 +72,7 @@ extension BulkStore {
             }
             let (run, accountID) = try row.decode((Int64.self, Int64.self))
             let count = try await copy(file, operation, accountID, into: run, in: transaction, progress: progress)
+            if let vault { try await keepSecrets(of: file, run, vault, in: transaction) }
             try await transaction.execute("UPDATE factpulse.bulk_runs SET row_count = \(count) WHERE id = \(run)")
             try await Self.start(run, in: transaction)
             CrashPoint.reached("before-stage-commit")
@@ -108,8 +113,8 @@ extension BulkStore {
                         row.siret,
                         row.name,
                         row.name.map(NameKey.of),
-                        JSON(row.description.map { ["description": $0] } ?? [:]),
-                        row.uid?.uuidString,
+                        JSON(row.fields),
+                        row.uid,
                         row.cells,
                         row.errorCode,
                         row.error

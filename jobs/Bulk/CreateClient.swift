@@ -54,7 +54,7 @@ package struct CreateClient: JobHandler {
         do {
             admission = try await api.account.admit()
         } catch {
-            return try await notSent(error, writer)
+            return try await notSent(error, writer, context)
         }
         let intent = ContinuousClock.now
         guard let request = try await writer.beginSending() else {
@@ -62,11 +62,7 @@ package struct CreateClient: JobHandler {
             return try await writer.passOver() ?? .snooze(.seconds(1))
         }
         doubts.remove(arguments.run)
-        let guarded = api.guarded {
-            try context.checkAlive()
-            // A 401 logs in anew before the call leaves, a stopped process does nothing: ``SettleTimes`` counts on this.
-            guard ContinuousClock.now - intent < times.departure else { throw TooLate() }
-        }
+        let guarded = api.guarded(since: intent, times, context)
         CrashPoint.reached("after-intent")
         let answer: Result<ClientDetail, FactPulseError>
         do {
@@ -82,17 +78,16 @@ package struct CreateClient: JobHandler {
     }
 
     /// Nothing was written and nothing sent.
-    private func notSent(_ error: FactPulseError, _ writer: CreateRowWriter) async throws -> JobOutcome {
+    private func notSent(_ error: FactPulseError, _ writer: CreateRowWriter, _ context: JobContext) async throws
+        -> JobOutcome
+    {
         switch CreateAnswer(.failure(error)) {
-        case .pause(let reason): try await writer.pause(reason)
+        case .pause(let reason): try await context.pause(run: writer.run, reason)
         case .again(let wait): .snooze(wait)
         // No create call was made: whatever the prelude failed with, the row has lost nothing.
         case .done, .failed, .uncertain: .snooze(.seconds(5))
         }
     }
-
-    /// The call was held up so long after its intent that it may not leave any more.
-    private struct TooLate: Error {}
 }
 
 /// Runs of which a row was not to be sent, when this worker last tried: their rows are looked at before a permit is

@@ -73,8 +73,7 @@ struct CreateRowWriter: Sendable {
 
     /// The answer: sending → done, failed, ready or uncertain.
     ///
-    /// Tried again while the lease lives: an answer that cannot be written becomes an uncertain row. To be shielded from
-    /// cancellation by the caller.
+    /// To be shielded from cancellation by the caller.
     func write(_ answer: CreateAnswer) async throws -> JobOutcome {
         switch answer {
         case .done(let uid):
@@ -88,7 +87,7 @@ struct CreateRowWriter: Sendable {
             return .snooze(wait)
         case .pause(let reason):
             try await end(Self.notSent)
-            return try await pause(reason)
+            return try await context.pause(run: run, reason)
         case .uncertain(let reason):
             try await end(
                 "state = 'uncertain', error_code = 'ANSWER_LOST', error = \(reason)",
@@ -106,36 +105,16 @@ struct CreateRowWriter: Sendable {
         state = 'ready', attempt = attempt - 1, settle_until = NULL, sent_at = NULL, job_id = NULL, token = NULL
         """
 
-    /// Stops the whole run: what was refused concerns all of its rows. They stay ready.
-    func pause(_ reason: String) async throws -> JobOutcome {
-        _ = try await context.write(
-            "UPDATE factpulse.bulk_runs SET state = 'paused', reason = \(reason) WHERE id = \(run) AND state = 'running'"
-        )
-        context.logger.error("The run is paused", metadata: ["run": "\(run)", "reason": "\(reason)"])
-        return try .completed(["run": "paused"])
-    }
-
     private func end(_ assignments: SQL, then followUp: SQL = "SELECT") async throws {
-        var failures = 0
-        while true {
-            do {
-                _ = try await context.write(
-                    """
-                    UPDATE factpulse.bulk_rows SET \(assignments), updated_at = now()
-                     WHERE run_id = \(run) AND row = \(row) AND state = 'sending'
-                       AND job_id = \(context.job.id) AND token = \(context.job.token)
-                    """,
-                    followUp
-                )
-                return
-            } catch let error as PostgresError where error.isTransient {
-                failures += 1
-                context.logger.warning("Could not write an answer; trying again", metadata: ["error": "\(error)"])
-                try context.checkAlive()
-                try await Task.sleep(
-                    for: Backoff(base: .milliseconds(100), maximum: .seconds(2)).delay(after: failures)
-                )
-            }
+        try await context.insist {
+            _ = try await context.write(
+                """
+                UPDATE factpulse.bulk_rows SET \(assignments), updated_at = now()
+                 WHERE run_id = \(run) AND row = \(row) AND state = 'sending'
+                   AND job_id = \(context.job.id) AND token = \(context.job.token)
+                """,
+                followUp
+            )
         }
     }
 }

@@ -8,7 +8,7 @@ struct DueCreates: Sendable {
 
     /// A client that is already another row's is no candidate.
     private static let isNobodys: SQL =
-        "NOT EXISTS (SELECT FROM factpulse.bulk_rows o WHERE o.uid = c.uid AND o.state = 'done')"
+        "NOT EXISTS (SELECT FROM factpulse.bulk_rows o WHERE o.uid = c.uid AND o.state = 'done' AND o.operation = 'create-clients')"
 
     let account: Int64
     let times: SettleTimes
@@ -114,9 +114,9 @@ struct DueCreates: Sendable {
 /// A further job for one row whose first one has ended.
 enum ReleaseRow {
     /// SQL that makes sure such a job exists; `run` and `row` are SQL too.
-    static func enqueue(run: SQL, row: SQL) -> SQL {
+    static func enqueue(_ kind: JobKind = CreateClient.kind, run: SQL, row: SQL) -> SQL {
         """
-        queue.enqueue('create-client', jsonb_build_object('run', \(run), 'row', \(row)), unique_key => \(run) || ':' || \(row))
+        queue.enqueue(\(kind), jsonb_build_object('run', \(run), 'row', \(row)), unique_key => \(run) || ':' || \(row))
         """
     }
 }

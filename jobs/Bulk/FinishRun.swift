@@ -21,6 +21,7 @@ package struct FinishRun: JobHandler {
     /// Further jobs that a row gets when one ended without an answer, before a person has to look.
     private static let maximumReleases = 3
     private static let slice = 1_000
+    private static let unanswered = ["ready", "sending", "uncertain"]
 
     package init() {}
 
@@ -30,7 +31,9 @@ package struct FinishRun: JobHandler {
             guard run.batchHasEnded else { return true }
             switch run.state {
             case .running: try await releaseOrphans(of: run, in: transaction)
-            case .cancelled: try await skip(run, in: transaction)
+            case .cancelled:
+                try await skip(run, in: transaction)
+                if run.operation != .createClients { try await releaseOrphans(of: run, in: transaction) }
             // A paused run is followed again once it goes on.
             case .staged, .paused, .finished: return true
             }
@@ -39,12 +42,14 @@ package struct FinishRun: JobHandler {
         return isOver ? .completed : .snooze(Self.lookAgain)
     }
 
-    /// Rows whose job ended without an answer, for reasons of our own, get another, but not for ever.
+    /// Rows whose job ended without an answer, for reasons of our own, get another, but not for ever. What a lost answer of
+    /// a create call came to is settled for all rows at once, of other calls by the row's own job.
     private func releaseOrphans(of run: LockedRun, in transaction: Transaction) async throws {
+        let (kind, states) = (run.operation.jobKind, run.operation == .createClients ? ["ready"] : Self.unanswered)
         let orphans: SQL = """
             SELECT r.row FROM factpulse.bulk_rows r
-             WHERE r.run_id = \(run.id) AND r.state = 'ready'
-               AND NOT EXISTS (SELECT FROM queue.unique_keys u WHERE u.kind = 'create-client' AND u.key = r.run_id || ':' || r.row)
+             WHERE r.run_id = \(run.id) AND r.state = ANY (\(states))
+               AND NOT EXISTS (SELECT FROM queue.unique_keys u WHERE u.kind = \(kind) AND u.key = r.run_id || ':' || r.row)
              ORDER BY r.row LIMIT \(Self.slice)
             """
         try await transaction.execute(
@@ -59,8 +64,9 @@ package struct FinishRun: JobHandler {
         try await transaction.execute(
             """
             UPDATE factpulse.bulk_rows r SET releases = r.releases + 1, updated_at = now()
-             WHERE r.run_id = \(run.id) AND r.row = ANY (ARRAY(\(orphans))) AND r.state = 'ready' AND r.releases < \(Self.maximumReleases)
-            RETURNING \(ReleaseRow.enqueue(run: "r.run_id", row: "r.row"))
+             WHERE r.run_id = \(run.id) AND r.row = ANY (ARRAY(\(orphans)))
+               AND r.state = ANY (\(states)) AND r.releases < \(Self.maximumReleases)
+            RETURNING \(ReleaseRow.enqueue(kind, run: "r.run_id", row: "r.row"))
             """
         )
     }
@@ -84,7 +90,7 @@ package struct FinishRun: JobHandler {
             """
         )
         let (waiting, sent) = try rows[0].decode((Bool.self, Bool.self))
-        if sent {
+        if sent, run.operation == .createClients {
             try await transaction.execute(
                 "SELECT \(SettleCreates.enqueue(for: "\(run.accountID)::bigint", at: "now()"))"
             )

@@ -8,6 +8,7 @@ import Postgres
 struct LockedRun: Sendable {
     let id: Int64
     let state: BulkRun.State
+    let operation: BulkOperation
     let accountID: Int64
     let account: Account
     /// The jobs of its rows; `nil` before it was started, and after a retry until it is started again.
@@ -22,18 +23,19 @@ struct LockedRun: Sendable {
         if locked.isEmpty { return nil }
         let rows = try await transaction.query(
             """
-            SELECT b.state, b.account_id, a.name, b.batch_id,
+            SELECT b.state, b.operation, b.account_id, a.name, b.batch_id,
                    b.batch_id IS NOT NULL AND NOT EXISTS (SELECT FROM queue.batches q WHERE q.id = b.batch_id AND q.finished_at IS NULL)
               FROM factpulse.bulk_runs b JOIN factpulse.accounts a ON a.id = b.account_id
              WHERE b.id = \(id)
             """
         )
-        let (state, accountID, account, batch, hasEnded) = try rows[0].decode(
-            (BulkRun.State.self, Int64.self, String.self, Int64?.self, Bool.self)
+        let (state, operation, accountID, account, batch, hasEnded) = try rows[0].decode(
+            (BulkRun.State.self, BulkOperation.self, Int64.self, String.self, Int64?.self, Bool.self)
         )
         return LockedRun(
             id: id,
             state: state,
+            operation: operation,
             accountID: accountID,
             account: Account(name: account),
             batch: batch,

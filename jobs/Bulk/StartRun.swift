@@ -136,9 +136,12 @@ package struct StartRun: JobHandler {
             )
             guard let row = rows.first else { return false }
             let (first, last) = try row.decode((Int64.self, Int64.self))
-            let ready = try await Comparison(run: run, rows: first...last, sweep: sweep).makeReady(in: transaction)
+            let ready =
+                run.operation == .createClients
+                ? try await Comparison(run: run, rows: first...last, sweep: sweep).makeReady(in: transaction)
+                : try await ClientMatch(run: run, rows: first...last, sweep: sweep).makeReady(in: transaction)
             try await JobStore.enqueueMany(
-                CreateClient.kind,
+                run.operation.jobKind,
                 arguments: ready.map { #"{"run": \#(id), "row": \#($0)}"# },
                 batch: batch,
                 in: transaction

@@ -11,8 +11,9 @@ struct ColumnMapping {
     private(set) var places: [Int?]
 
     /// - Throws: `.unknownField`, `.unknownColumn`, `.columnUsedTwice`, `.duplicateHeader`, `.ambiguousColumns`,
-    ///   `.missingColumn`: each names the columns in question and the `--map` that cures it.
-    init(header: [String], fields: [FieldSpec], options: FileOptions) throws(FileError) {
+    ///   `.missingColumn`, `.missingColumns`: each names the columns in question and the `--map` that cures it.
+    init(header: [String], schema: RowSchema, options: FileOptions) throws(FileError) {
+        let fields = schema.fields
         self.header = header
         self.places = Array(repeating: nil, count: fields.count)
         for name in options.columns.keys.sorted() where !fields.contains(where: { $0.name == name }) {
@@ -25,6 +26,11 @@ struct ColumnMapping {
         let claimed = Set(places.compactMap(\.self))
         for (index, field) in fields.enumerated() where places[index] == nil {
             places[index] = try match(field, except: claimed)
+        }
+        let found = zip(fields, places).filter { $1 != nil }.map(\.0.name)
+        for wanted in [schema.oneOf.map { [$0] }, schema.changes] where !wanted.isEmpty {
+            if wanted.contains(where: { $0.allSatisfy(found.contains) }) { continue }
+            throw .missingColumns(fields: wanted.compactMap(\.last), seen: ownPlaces.map { header[$0] })
         }
     }
 
@@ -64,6 +70,8 @@ struct ColumnMapping {
         let aliases = Set(field.aliases.map(fold))
         let found = ownPlaces.filter { !claimed.contains($0) && aliases.contains(fold(header[$0])) }
         guard let first = found.first else {
+            // The result file of one run names the clients that the next one changes.
+            if field.name == FieldSpec.clientUID.name, let uidPlace { return uidPlace }
             if field.missing != nil { throw .missingColumn(field: field.name, seen: ownPlaces.map { header[$0] }) }
             return nil
         }

@@ -6,16 +6,25 @@ package struct FieldSpec: Sendable {
     package let aliases: [String]
     /// The issue of a row whose cell is blank; `nil` when the field may be left out.
     package let missing: IssueCode?
+    /// Its cells are secrets: they are kept nowhere but in the vault.
+    package let isSecret: Bool
     /// Cleans one cell into a value and notes what is wrong with it.
     package let check: Check
 
     /// Reads the UTF-8 bytes of a cell. `value` comes in empty and stays empty for a blank cell.
     package typealias Check = @Sendable (_ cell: Span<UInt8>, _ options: FileOptions, _ value: inout FieldValue) -> Void
 
-    package init(name: String, aliases: [String], missing: IssueCode? = nil, check: @escaping Check) {
+    package init(
+        name: String,
+        aliases: [String],
+        missing: IssueCode? = nil,
+        isSecret: Bool = false,
+        check: @escaping Check
+    ) {
         self.name = name
         self.aliases = aliases
         self.missing = missing
+        self.isSecret = isSecret
         self.check = check
     }
 }
@@ -27,6 +36,8 @@ package struct FieldValue: Sendable {
     package private(set) var issues: [(code: IssueCode, detail: String)] = []
     /// The value was repaired, as ``FileOptions/fix`` allows.
     package var wasFixed = false
+    /// The cell says that the client's value is to be cleared: ``FieldSpec/null``.
+    package var isNull = false
 
     /// - Parameter detail: Follows the code's cure in the message; empty when there is nothing to add.
     package mutating func refuse(_ code: IssueCode, _ detail: String = "") {
@@ -37,6 +48,7 @@ package struct FieldValue: Sendable {
         bytes.removeAll(keepingCapacity: true)
         if !issues.isEmpty { issues.removeAll() }
         wasFixed = false
+        isNull = false
     }
 }
 
@@ -60,12 +72,29 @@ package struct RowSchema: Sendable {
     }
 
     package let fields: [FieldSpec]
+    /// A row must have a value in one of these fields, and the file a column for one. Empty: nothing is asked.
+    package let oneOf: [String]
+    /// The file must have columns for all fields of one of these groups: else no row of it would do anything. Empty: nothing
+    /// is asked.
+    package let changes: [[String]]
+    package let hasSecrets: Bool
     /// In order: the first key whose field has a value decides for the row. A row for which a later one decides is also
     /// a duplicate of those that carry its value beside an earlier key: a name alone of the same name with a SIRET.
     package let keys: [Key]
 
-    package init(fields: [FieldSpec], keys: [Key]) {
+    package init(fields: [FieldSpec], keys: [Key], oneOf: [String] = [], changes: [[String]] = []) {
         self.fields = fields
+        self.oneOf = oneOf
+        self.changes = changes
+        self.hasSecrets = fields.contains(where: \.isSecret)
         self.keys = keys
+    }
+
+    /// Whether a file of one column under this header is all that the operation needs: a list of clients.
+    func isList(under header: String) -> Bool {
+        changes.isEmpty
+            && fields.contains { field in
+                oneOf.contains(field.name) && field.aliases.contains { HeaderFold.fold($0) == HeaderFold.fold(header) }
+            }
     }
 }

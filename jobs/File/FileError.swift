@@ -23,6 +23,8 @@ package enum FileError: Error, Hashable, Sendable {
     case oneColumn(header: String)
     case noHeader(value: String)
     case missingColumn(field: String, seen: [String])
+    /// None of these fields has a column.
+    case missingColumns(fields: [String], seen: [String])
     case duplicateHeader(field: String, column: String)
     case ambiguousColumns(field: String, columns: [String])
     case unknownColumn(field: String, column: String, seen: [String])
@@ -93,6 +95,9 @@ extension FileError: CustomStringConvertible {
                 + "put a header line such as name;siret above it."
         case .missingColumn(let field, let seen):
             "no column for \(field) among \(Self.list(seen)): rename a column, or add --map \(field)=COLUMN."
+        case .missingColumns(let fields, let seen):
+            "no column for any of \(fields.joined(separator: ", ")) among \(Self.list(seen)): rename a column, "
+                + "or add --map \(fields.first ?? "")=COLUMN."
         case .duplicateHeader(let field, let column):
             "several columns are called \(Self.list([column])): rename one, or choose by place with --map \(field)=#1."
         case .ambiguousColumns(let field, let columns):

@@ -8,12 +8,21 @@ package enum IssueCode: String, Sendable, Hashable, CaseIterable, Comparable {
     case nameControlCharacter = "NAME_CONTROL_CHARACTER"
     case descriptionTooLong = "DESCRIPTION_TOO_LONG"
     case descriptionControlCharacter = "DESCRIPTION_CONTROL_CHARACTER"
+    case descriptionPlaceholder = "DESCRIPTION_PLACEHOLDER"
+    case nameCannotBeCleared = "NAME_CANNOT_BE_CLEARED"
+    case clientMissing = "CLIENT_MISSING"
+    case uidMalformed = "UID_MALFORMED"
+    case urlMalformed = "URL_MALFORMED"
+    case textMalformed = "TEXT_MALFORMED"
+    case yesOrNoMissing = "NOT_YES_OR_NO"
+    case encryptionModeUnknown = "ENCRYPTION_MODE_UNKNOWN"
     case siretScientific = "SIRET_SCIENTIFIC"
     case siretLeadingZero = "SIRET_LEADING_ZERO"
     case siretIsSiren = "SIRET_IS_SIREN"
     case siretLength = "SIRET_LENGTH"
     case siretCharacters = "SIRET_CHARACTERS"
     case siretChecksum = "SIRET_CHECKSUM"
+    case duplicateUID = "DUPLICATE_UID"
     case duplicateSiret = "DUPLICATE_SIRET"
     case duplicateName = "DUPLICATE_NAME"
 
@@ -36,10 +45,38 @@ package enum IssueCode: String, Sendable, Hashable, CaseIterable, Comparable {
         case .descriptionControlCharacter: "The description holds a control character: remove it."
         case .siretScientific, .siretLeadingZero, .siretIsSiren, .siretLength, .siretCharacters, .siretChecksum:
             siretCure
+        case .descriptionPlaceholder, .nameCannotBeCleared, .clientMissing, .uidMalformed, .duplicateUID: changeCure
+        case .urlMalformed, .textMalformed, .yesOrNoMissing, .encryptionModeUnknown: pdpCure
         case .duplicateSiret: "An earlier row has the same SIRET: keep one of them."
         case .duplicateName:
             "Another row has the same name, and this one has no SIRET: remove it, or add its SIRET; "
                 + "if it is another client, say --allow-same-name."
+        }
+    }
+
+    /// Of operations on clients that exist.
+    private var changeCure: String {
+        switch self {
+        case .descriptionPlaceholder:
+            "The description is what a program writes for \"nothing\": to clear it write \(FieldSpec.null), "
+                + "to leave it as it is empty the cell."
+        case .nameCannotBeCleared:
+            "A client cannot be without a name: write one, or empty the cell to leave it as it is."
+        case .clientMissing: "The row names no client: write its uid or its SIRET."
+        case .uidMalformed: "A uid looks like 0f8fad5b-d9cb-469f-a165-70867728950e: copy it whole."
+        default: "An earlier row has the same uid: keep one of them."
+        }
+    }
+
+    /// Of PDP configurations.
+    private var pdpCure: String {
+        switch self {
+        case .urlMalformed: "This is no web address: write it whole, such as https://pdp.example/flows."
+        case .textMalformed:
+            "The text holds a line break or another control character, or is what a program writes for \"nothing\": "
+                + "write it as the PDP gave it, or empty the cell."
+        case .yesOrNoMissing: "Only yes or no can stand here: write oui or non, true or false, or empty the cell."
+        default: "There are two modes: write fernet or double, or empty the cell to leave the mode as it is."
         }
     }
 

@@ -26,6 +26,7 @@ package final class RowCursor {
 
     private let file: RowFile
     private let ownPlaces: [Int]
+    private let keptPlaces: Set<Int>
     private let uidPlace: Int?
     private var records: RecordReader
     private var keys: RowKeys
@@ -37,6 +38,7 @@ package final class RowCursor {
     init(_ file: RowFile, taken: RowKeys.Taken = [:], chunk: Int = 1 << 16) throws(FileError) {
         self.file = file
         self.ownPlaces = file.mapping.ownPlaces
+        self.keptPlaces = Set(file.keptPlaces)
         self.uidPlace = file.mapping.uidPlace
         self.records = try file.records(chunk: chunk)
         self.keys = RowKeys(file.schema, options: file.options, taken: taken)
@@ -78,18 +80,26 @@ package final class RowCursor {
         return UUID(uuidString: text.trimmingCharacters(in: .whitespaces))
     }
 
+    /// Whether the cell of a field says that the client's value is to be cleared.
+    package func isNull(_ field: String) -> Bool {
+        zip(file.schema.fields, values).contains { $0.name == field && $1.isNull }
+    }
+
     /// Fields whose value was repaired.
     package var fixed: [String] {
         zip(file.schema.fields, values).filter { $1.wasFixed }.map { $0.0.name }
     }
 
     /// The row as it stands in the file: one cell for each of ``CSVFormat/columns``, then those beyond the header that
-    /// are not blank.
+    /// are not blank. A cell that is a secret, or might be one, is empty.
     package func cells() -> [String] {
-        var places = ownPlaces
-        if hasExtraCells { places += file.mapping.header.count..<records.cells.count }
-        return places.map { String(decoding: records.text[records.content($0)], as: UTF8.self) }
+        let cells = ownPlaces.map { keptPlaces.contains($0) ? cell($0) : "" }
+        guard hasExtraCells else { return cells }
+        let extra = file.mapping.header.count..<records.cells.count
+        return cells + extra.map { file.schema.hasSecrets ? "" : cell($0) }
     }
+
+    private func cell(_ place: Int) -> String { String(decoding: records.text[records.content(place)], as: UTF8.self) }
 }
 
 extension RowCursor {
@@ -122,6 +132,9 @@ extension RowCursor {
         if hasExtraCells { note(.tooManyCells) }
         if records.hasStrayQuote { note(.strayQuote) }
         for index in values.indices { checkField(index) }
+        if issues.isEmpty, !file.schema.oneOf.isEmpty, file.schema.oneOf.allSatisfy({ value(of: $0) == nil }) {
+            note(.clientMissing)
+        }
         verdict = issues.isEmpty ? .valid : .rejected
         // Only a good row may claim its SIRET: its twin must not be refused in favour of a row that is never sent.
         if verdict == .valid, let other = keys.claim(values, line: line) {

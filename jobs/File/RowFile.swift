@@ -24,6 +24,8 @@ package struct RowFile: Sendable {
 
     let input: InputFile
     let mapping: ColumnMapping
+    /// Columns whose cells may be kept as they stand in the file.
+    let keptPlaces: [Int]
     /// The record before the first row: Excel's `sep=` line and the header.
     let skipsDeclaration: Bool
 
@@ -48,9 +50,14 @@ package struct RowFile: Sendable {
         self.skipsDeclaration = declared != nil
         let delimiter = options.delimiter ?? declared?.delimiter ?? sniffer.best()
         let header = try Self.header(input, encoding, delimiter, skipsDeclaration, options)
-        if header.count == 1, options.delimiter == nil, declared == nil { throw .oneColumn(header: header[0]) }
-        self.mapping = try ColumnMapping(header: header, fields: schema.fields, options: options)
+        if header.count == 1, options.delimiter == nil, declared == nil, !schema.isList(under: header[0]) {
+            throw .oneColumn(header: header[0])
+        }
+        self.mapping = try ColumnMapping(header: header, schema: schema, options: options)
         let used = Set(mapping.places.compactMap(\.self))
+        let secrets = zip(schema.fields, mapping.places).filter(\.0.isSecret).compactMap(\.1)
+        // Where one column holds secrets, a second one that nobody knows may hold them too.
+        self.keptPlaces = mapping.ownPlaces.filter { !schema.hasSecrets || used.contains($0) && !secrets.contains($0) }
         var byField: [String: String] = [:]
         for (field, place) in zip(schema.fields, mapping.places) {
             if let place { byField[field.name] = header[place] }

@@ -1,5 +1,4 @@
 import FactPulse
-import Foundation
 import JobQueue
 import Logging
 import Postgres
@@ -9,7 +8,8 @@ import Postgres
 /// The list has no cursor and no known order: read by offset, a page can repeat clients, and skip some when others
 /// come or go meanwhile. A pass forward misses only what moves earlier, a pass backward only what moves later; what is
 /// created meanwhile stands on the first pages or on the last. As many distinct clients as the server counts in the
-/// last answer make a sweep complete.
+/// last answer make a sweep complete. In the first round pages are read side by side; a list that changes meanwhile is
+/// then read page by page, for only that keeps the promise of a pass.
 package struct ClientSweep: Sendable {
     package enum Outcome: String, Sendable {
         case complete, partial
@@ -21,16 +21,9 @@ package struct ClientSweep: Sendable {
         package let clients: Int
     }
 
-    /// A crash of the database has emptied the table since the sweep: it proves nothing any more.
-    package struct Lost: Error, CustomStringConvertible {
-        package let description = "the database lost what the sweep of the client list saw, and it has to be made again"
-    }
-
-    private static let pageSize = 100
     private static let maximumRounds = 3
-    /// How often one page is asked for again, and how long is waited for it at most.
-    private static let maximumRepeats = 20
-    private static let longestWait = Duration.seconds(60)
+    /// Enough for 10 requests a second that take 800 ms each.
+    private static let sideBySide = 8
 
     private let api: FactPulseClient
     private let context: JobContext
@@ -41,21 +34,18 @@ package struct ClientSweep: Sendable {
     }
 
     /// Runs one sweep.
-    /// - Parameter purpose: For the record.
+    /// - Parameters:
+    ///   - purpose: For the record.
+    ///   - account: With it, one pass is enough when it saw exactly the clients of this account that `factpulse.clients`
+    ///     has, and the server counted as many in every answer: a client that was there and not seen would then have
+    ///     taken the place of one that was not there and seen.
     /// - Returns: how it went. Only a complete one proves that a client does not exist.
-    /// - Throws: `FactPulseError` when a page cannot be had, however often it is asked for; nothing is kept then.
-    package func run(purpose: String) async throws -> Result {
-        let rows = try await context.write(
-            // Those of workers that died while they read.
-            """
-            DELETE FROM factpulse.sightings c USING factpulse.sweeps s
-             WHERE s.id = c.sweep_id AND s.began_at < now() - interval '1 day'
-            """,
-            "INSERT INTO factpulse.sweeps (purpose) VALUES (\(purpose)) RETURNING id"
-        )
-        let id = try rows[1][0].decode(at: 0, as: Int64.self)
+    /// - Throws: `FactPulseError` or ``OddAnswer`` when a page cannot be had, however often it is asked for; nothing is
+    ///   kept then.
+    package func run(purpose: String, comparingWith account: Int64? = nil) async throws -> Result {
+        let id = try await SweepStage.open(purpose: purpose, account: account, context)
         do {
-            let (outcome, seen) = try await read(into: id)
+            let (outcome, seen) = try await read(into: id, comparingWith: account)
             _ = try await context.write(
                 "UPDATE factpulse.sweeps SET ended_at = clock_timestamp(), outcome = \(outcome.rawValue), clients = \(seen) WHERE id = \(id)"
             )
@@ -66,23 +56,6 @@ package struct ClientSweep: Sendable {
         }
     }
 
-    /// To be asked first in each transaction that concludes something from a sweep.
-    /// - Throws: ``Lost``.
-    package static func confirm(_ id: Int64, in transaction: Transaction) async throws {
-        let rows = try await transaction.query(
-            """
-            SELECT FROM factpulse.sweeps s
-             WHERE s.id = \(id) AND (s.clients = 0 OR EXISTS (SELECT FROM factpulse.sightings c WHERE c.sweep_id = s.id))
-            """
-        )
-        if rows.isEmpty { throw Lost() }
-    }
-
-    /// Forgets what a sweep saw, once it has been used.
-    package static func forget(_ id: Int64, in executor: some SQLExecutor) async throws {
-        try await executor.execute("DELETE FROM factpulse.sightings WHERE sweep_id = \(id)")
-    }
-
     private func forgetFailed(_ id: Int64) async {
         do {
             try await Self.forget(id, in: context.store.database)
@@ -91,103 +64,116 @@ package struct ClientSweep: Sendable {
         }
     }
 
-    private func read(into id: Int64) async throws -> (Outcome, seen: Int) {
+    private func read(into id: Int64, comparingWith account: Int64?) async throws -> (Outcome, seen: Int) {
         var seen = 0
-        for _ in 0..<Self.maximumRounds {
-            let last = try await forward(from: 1, into: id)
+        for round in 1...Self.maximumRounds {
+            let stage = SweepStage(id: id, round: round, context: context)
+            let end = try await forward(from: 1, into: stage)
+            if let account, end.totals == [end.total], try await stage.isExactly(end.total, ofAccount: account) {
+                return (.complete, end.total)
+            }
             let passes: [() async throws -> Int] = [
-                { try await backward(from: last.page, into: id) },
+                { try await backward(from: end.page, into: stage) },
                 // What was created meanwhile: the newest first,
-                { try await newest(into: id) },
+                { try await newest(into: stage) },
                 // or the newest last.
-                { try await forward(from: last.page, into: id).total },
+                { try await forward(from: end.page, into: stage).total },
             ]
             for pass in passes {
                 let total = try await pass()
-                seen = try await count(id)
-                if seen == total { return (.complete, seen) }
+                if try await stage.holds(total) { return (.complete, total) }
             }
+            seen = try await stage.count()
             context.logger.info("The client list changed while it was read; reading it again")
         }
         return (.partial, seen)
     }
 
-    /// - Returns: the number of the last page, and how many clients the server counted last.
-    private func forward(from first: Int, into id: Int64) async throws -> (page: Int, total: Int) {
-        var page = first
+    /// How a pass forward ended.
+    private struct End {
+        /// The last page.
+        var page: Int
+        /// How many clients the server counted last.
         var total = 0
-        while let (list, _) = try await read(page, into: id) {
-            total = list.total
-            if list.isLast { break }
-            page += 1
-        }
-        return (page, total)
+        /// Everything that it counted.
+        var totals: Set<Int> = []
     }
 
-    private func backward(from last: Int, into id: Int64) async throws -> Int {
-        var total = 0
-        for page in stride(from: last, through: 1, by: -1) {
-            if let (list, _) = try await read(page, into: id) { total = list.total }
+    private func forward(from first: Int, into stage: SweepStage) async throws -> End {
+        var end = End(page: first)
+        while let (list, _) = try await read(end.page, into: stage) {
+            end.total = list.total
+            end.totals.insert(list.total)
+            if list.isLast { break }
+            // The last page alone, after the others: its count is the latest.
+            let last = max(end.page + 1, (list.total - 1) / list.pageSize + 1)
+            end.totals.formUnion(try await readAll(end.page + 1..<last, into: stage))
+            end.page = last
         }
-        return total
+        return end
+    }
+
+    /// - Returns: how many clients the server counted last.
+    private func backward(from last: Int, into stage: SweepStage) async throws -> Int {
+        try await readAll(stride(from: last, to: 1, by: -1), into: stage)
+        return try await read(1, into: stage)?.list.total ?? 0
     }
 
     /// The first pages, up to one that brings nothing new, and back: the first page tells what came while it read.
-    private func newest(into id: Int64) async throws -> Int {
+    private func newest(into stage: SweepStage) async throws -> Int {
         var page = 1
-        while let (list, news) = try await read(page, into: id), news > 0, !list.isLast { page += 1 }
-        return try await backward(from: page, into: id)
+        while let (list, news) = try await read(page, into: stage), news > 0, !list.isLast { page += 1 }
+        return try await backward(from: page, into: stage)
+    }
+
+    /// - Returns: every count of clients that the server gave.
+    @discardableResult
+    private func readAll(_ pages: some Sequence<Int>, into stage: SweepStage) async throws -> Set<Int> {
+        try await withThrowingTaskGroup(of: Int?.self) { group in
+            var totals: Set<Int> = []
+            var underWay = 0
+            let width = stage.round == 1 ? Self.sideBySide : 1
+            for page in pages {
+                if underWay == width, let total = try await group.next() ?? nil { totals.insert(total) }
+                underWay = min(underWay + 1, width)
+                group.addTask { try await read(page, into: stage)?.list.total }
+            }
+            for try await case let total? in group { totals.insert(total) }
+            return totals
+        }
     }
 
     /// - Returns: the page and how many of its clients were new or had changed; `nil` for a page past the end, which the
     ///   server may also answer with 404.
-    private func read(_ page: Int, into id: Int64) async throws -> (ClientListResponse, news: Int)? {
-        var failures = 0
-        while true {
+    private func read(_ page: Int, into stage: SweepStage) async throws -> (list: ClientListResponse, news: Int)? {
+        let list = try await Patience(context: context).ask(saying: "A page of the client list is read again") {
+            () async throws -> ClientListResponse? in
             do {
-                let list = try await api.account.listClients(page: page, pageSize: Self.pageSize)
-                return (list, try await save(list, in: id))
-            } catch let error as FactPulseError {
-                if error.outcome == .refused(status: 404), page > 1 { return nil }
-                failures += 1
-                let wait =
-                    error.retryAfter ?? Backoff(base: .seconds(1), maximum: .seconds(30)).delay(after: failures)
-                guard error.isWorthRetrying, failures <= Self.maximumRepeats, wait <= Self.longestWait else {
-                    throw error
-                }
-                context.logger.info("A page of the client list is read again", metadata: ["error": "\(error)"])
-                try context.checkAlive()
-                try await Task.sleep(for: wait)
+                let list = try await api.account.listClients(page: page, pageSize: AccountAPI.largestPage)
+                try list.checkSound(page)
+                return list
+            } catch let error as FactPulseError where error.outcome == .refused(status: 404) && page > 1 {
+                return nil
             }
         }
+        guard let list else { return nil }
+        if page == 1 { try await stage.expect(list.total) }
+        return (list, try await stage.save(list.results))
     }
+}
 
-    private func count(_ id: Int64) async throws -> Int {
-        try await context.store.database.query("SELECT count(*) FROM factpulse.sightings WHERE sweep_id = \(id)")[0]
-            .decode(at: 0, as: Int.self)
-    }
+extension ClientListResponse {
+    /// An account has fewer clients than this: a count beyond it would have us ask for pages without end.
+    private static let mostClients = 100_000_000
 
-    private func save(_ list: ClientListResponse, in id: Int64) async throws -> Int {
-        guard !list.results.isEmpty else { return 0 }
-        let sirets = list.results.map { $0.siret.flatMap(Self.plain) }
-        return try await context.write(
-            """
-            INSERT INTO factpulse.sightings (sweep_id, uid, siret, name_key, created_at)
-            SELECT DISTINCT ON (uid) \(id)::bigint, uid, siret, name_key, created_at
-              FROM unnest(\(list.results.map(\.uid.text))::uuid[], \(sirets)::text[],
-                          \(list.results.map { NameKey.of($0.name) })::text[], \(list.results.map(\.createdAt))::timestamptz[])
-                AS c (uid, siret, name_key, created_at)
-            ON CONFLICT (sweep_id, uid) DO UPDATE SET siret = excluded.siret, name_key = excluded.name_key
-             WHERE (sightings.siret, sightings.name_key) IS DISTINCT FROM (excluded.siret, excluded.name_key)
-            RETURNING uid
-            """
-        )[0].count
-    }
-
-    /// The contract does not say how a SIRET is written in a list.
-    /// - Returns: `nil` for what is none.
-    private static func plain(_ siret: String) -> String? {
-        let digits = siret.filter { $0.isASCII && $0.isNumber }
-        return digits.count == 14 ? digits : nil
+    /// - Throws: ``OddAnswer``. An empty page in the middle of a list must not look like its end.
+    fileprivate func checkSound(_ asked: Int) throws {
+        if page != asked { throw OddAnswer(what: "page \(page) instead of page \(asked) of the client list") }
+        guard pageSize > 0, (0...Self.mostClients).contains(total) else {
+            throw OddAnswer(what: "\(total) clients on pages of \(pageSize)")
+        }
+        if results.isEmpty, (page - 1) * pageSize < total {
+            throw OddAnswer(what: "page \(page) of the client list is empty, though there are \(total) clients")
+        }
     }
 }

@@ -46,7 +46,8 @@ CREATE TABLE factpulse.bulk_rows (
     name          text,
     name_key      text,                               -- the name, folded: how clients without SIRET are compared
     fields        jsonb NOT NULL DEFAULT '{}',        -- what goes to the API, beside name and SIRET
-    cells         text[] NOT NULL,                    -- the record as it stood in the file
+    cells         text[] NOT NULL,                    -- the record as it stood in the file, without secrets
+    secret_id     uuid,                               -- under which the vault has the row's secret
     account_id    int NOT NULL,
     attempt       int NOT NULL DEFAULT 0,             -- calls that the server may have carried out
     sent_at       timestamptz,                        -- when the last of them was
@@ -58,6 +59,7 @@ CREATE TABLE factpulse.bulk_rows (
     token         bigint,
     releases      int NOT NULL DEFAULT 0,             -- jobs made for it after its first one ended without an answer
     uid           uuid,
+    baseline      timestamptz,                        -- when the client had last changed before our call, as the server says
     adopted       boolean NOT NULL DEFAULT false,     -- the answer was lost, and a sweep found the client
     candidates    uuid[],
     error_code    text,
@@ -104,7 +106,9 @@ CREATE UNLOGGED TABLE factpulse.sightings (
     uid         uuid NOT NULL,
     siret       text,
     name_key    text NOT NULL,
+    is_active   boolean NOT NULL,
     created_at  timestamptz NOT NULL,
+    updated_at  timestamptz NOT NULL,
     PRIMARY KEY (sweep_id, uid)
 );
 CREATE INDEX sightings_by_siret ON factpulse.sightings (sweep_id, siret) WHERE siret IS NOT NULL;

@@ -14,9 +14,10 @@ CREATE TABLE factpulse.keks (
 );
 
 CREATE TABLE factpulse.secrets (
-    -- client-key: of double encryption mode; webhook-secret: signs a client's webhooks; fingerprint-key: the
-    -- deployment's own, of which there is one, under the deployment's id.
-    purpose       text NOT NULL CHECK (purpose IN ('client-key', 'webhook-secret', 'fingerprint-key')),
+    -- client-key: of double encryption mode; webhook-secret: signs a client's webhooks; pdp-secret: came in a file of
+    -- configure-pdp, under bulk_rows.secret_id; fingerprint-key: the deployment's own, of which there is one, under the
+    -- deployment's id.
+    purpose       text NOT NULL CHECK (purpose IN ('client-key', 'webhook-secret', 'pdp-secret', 'fingerprint-key')),
     client_uid    uuid NOT NULL,
     version       int NOT NULL CHECK (version > 0),
     -- pending: never live on the server; active: known to be live; uncertain: may be live; retired: no longer live, but
@@ -93,7 +94,8 @@ BEGIN
         RAISE EXCEPTION 'secrets are never truncated' USING ERRCODE = 'FV001';
     END IF;
     IF TG_OP = 'DELETE' THEN
-        IF OLD.state <> 'destroyed' THEN
+        -- A PDP secret is its owner's, who has it elsewhere.
+        IF OLD.state <> 'destroyed' AND OLD.purpose <> 'pdp-secret' THEN
             RAISE EXCEPTION '% version % of % is %: only a destroyed one may be deleted', OLD.purpose, OLD.version, OLD.client_uid, OLD.state
                 USING ERRCODE = 'FV001';
         END IF;

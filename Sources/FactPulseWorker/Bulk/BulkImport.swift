@@ -1,6 +1,7 @@
 import FactPulse
 import Foundation
 import Jobs
+import KeyVault
 import Logging
 import Postgres
 
@@ -16,6 +17,7 @@ struct BulkImport {
         let logger = settings.makeLogger()
         // Said before anything is touched.
         _ = try settings.factPulse()
+        if operation.schema.hasSecrets { _ = try settings.custody() }
         if let result = following.result { try await Self.checkWritable(result) }
         let database = try await settings.openDatabase(logger)
         let store = BulkStore(database)
@@ -31,7 +33,8 @@ struct BulkImport {
             tellKnown(known)
         } else {
             try await preflight(logger)
-            run = try await stage(store, identity, isSilent: following.json)
+            let vault = operation.schema.hasSecrets ? try await settings.openVault(database, logger) : nil
+            run = try await stage(store, identity, vault, isSilent: following.json)
         }
         try await following.end(run: run, store: store)
         await database.close()
@@ -62,7 +65,7 @@ struct BulkImport {
         }
     }
 
-    private func stage(_ store: BulkStore, _ identity: String, isSilent: Bool) async throws -> Int64 {
+    private func stage(_ store: BulkStore, _ identity: String, _ vault: Vault?, isSilent: Bool) async throws -> Int64 {
         let rows = checked.report.counts.rows
         let line = ProgressLine("Writing", counting: "rows", isSilent: isSilent)
         let staged: BulkStore.Staged
@@ -73,7 +76,8 @@ struct BulkImport {
                 operation: operation,
                 fileName: URL(filePath: checked.path).lastPathComponent,
                 identity: identity,
-                forceNew: forceNew
+                forceNew: forceNew,
+                vault: vault
             ) { line.show($0, part: rows == 0 ? 1 : Double($0) / Double(rows)) }
         } catch let error as FileError {
             throw Failure(error, path: checked.path)
@@ -92,7 +96,7 @@ struct BulkImport {
 
     private func tellNew(_ run: Int64) {
         let counts = checked.report.counts
-        var words = ["run \(run): \(counts[.staged].counted("row")) to create"]
+        var words = ["run \(run): \(counts[.staged].counted("row")) to \(operation.verb)"]
         if counts[.rejected] > 0 { words.append("\(counts[.rejected].grouped) rejected") }
         if counts[.duplicate] > 0 { words.append("\(counts[.duplicate].grouped) duplicate") }
         Messages.write(words.joined(separator: ", ") + "; follow with: factpulse-worker bulk-runs status \(run)")

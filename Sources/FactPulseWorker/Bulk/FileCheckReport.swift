@@ -106,7 +106,7 @@ struct FileCheckReport {
                 ? "about \(Duration.seconds(max(1, Double(valid) / rateLimit)).spoken) at \(Int(rateLimit)) requests/s"
                 : "no rate limit"
             lines.append(
-                "To create: at most \(valid.counted("client")), \(pace). Existing clients are found when the run starts."
+                "To \(operation.verb): at most \(valid.counted("client")), \(pace). \(operation.start) when the run starts."
             )
         }
         if counts.troubled > 0 {

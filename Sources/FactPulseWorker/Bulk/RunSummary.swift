@@ -15,7 +15,7 @@ struct RunSummary {
         if let reason = run.reason { lines.append("reason: \(reason)") }
         var table = TextTable([("rows", .right), ("state", .left), ("meaning", .left)])
         for state in BulkRowState.allCases where counts[state] > 0 {
-            table.add(counts[state].grouped, state.rawValue, state.meaning)
+            table.add(counts[state].grouped, state.rawValue, run.operation.meaning(of: state))
         }
         table.add(counts.rows.grouped, "in all", "")
         lines += ["", table.text]
@@ -37,24 +37,5 @@ struct RunSummary {
             lines.append("send again: factpulse-worker bulk-runs retry \(run.id)")
         }
         return lines
-    }
-}
-
-extension BulkRowState {
-    /// In the words of somebody who imports a file.
-    fileprivate var meaning: String {
-        switch self {
-        case .staged: "to be compared with FactPulse"
-        case .rejected: "cannot be sent: the file says why"
-        case .duplicate: "repeats another row"
-        case .exists: "FactPulse had this client before"
-        case .ready: "to be sent"
-        case .sending: "being sent"
-        case .done: "created"
-        case .failed: "refused by FactPulse"
-        case .uncertain: "the answer was lost: being settled"
-        case .needsReview: "a person has to decide"
-        case .skipped: "left out"
-        }
     }
 }

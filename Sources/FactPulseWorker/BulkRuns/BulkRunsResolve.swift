@@ -11,26 +11,29 @@ struct BulkRunsResolve: AsyncParsableCommand {
             EXAMPLES:
               factpulse-worker bulk-runs resolve 12 7 \\
                   --client 0f8fad5b-d9cb-469f-a165-70867728950e
-              factpulse-worker bulk-runs resolve 12 7 --create
+              factpulse-worker bulk-runs resolve 12 7 --send
               factpulse-worker bulk-runs resolve 12 7 --skip
 
             See the candidates first: factpulse-worker bulk-runs rows 12 --state
-            needs_review --format json. A client cannot be deleted: say --create only when
-            you have looked and it is not there.
+            needs_review --format json. A client cannot be deleted: say --send for a row of
+            create-clients only when you have looked and it is not there.
             """
     )
 
     @Argument(help: "The run's number.") var id: Int64
     @Argument(help: "The row's number: 1 is the first below the header.") var row: Int64
-    @Option(help: ArgumentHelp("This client is the row's.", valueName: "uid")) var client: String?
-    @Flag(help: "The client is not there: create it.") var create = false
+    @Option(
+        help: ArgumentHelp("This client is the row's: created by it, or to be changed by it now.", valueName: "uid")
+    ) var client: String?
+    @Flag(name: [.customLong("send"), .customLong("create")], help: "It has not happened: send the row.")
+    var send = false
     @Flag(help: "Leave the row out.") var skip = false
     @OptionGroup var output: JSONOption
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
-        guard (client == nil ? 0 : 1) + (create ? 1 : 0) + (skip ? 1 : 0) == 1 else {
-            throw ValidationError("Say one of --client UID, --create and --skip.")
+        guard (client == nil ? 0 : 1) + (send ? 1 : 0) + (skip ? 1 : 0) == 1 else {
+            throw ValidationError("Say one of --client UID, --send and --skip.")
         }
         if let client, ClientUID(client) == nil {
             throw ValidationError("--client is a uid such as 0f8fad5b-d9cb-469f-a165-70867728950e.")
@@ -53,13 +56,13 @@ struct BulkRunsResolve: AsyncParsableCommand {
 
     private var resolution: BulkStore.Resolution {
         if let client { return .client(uid: client.lowercased()) }
-        return create ? .create : .skip
+        return send ? .send : .skip
     }
 
     private var word: String {
         switch resolution {
         case .client: "is this client"
-        case .create: "will be created"
+        case .send: "will be sent"
         case .skip: "left out"
         }
     }

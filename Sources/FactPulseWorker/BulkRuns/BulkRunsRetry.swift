@@ -10,7 +10,7 @@ struct BulkRunsRetry: AsyncParsableCommand {
             EXAMPLES:
               factpulse-worker bulk-runs retry 12
 
-            Every row is compared with FactPulse first, so that none is created twice.
+            Every row is compared with FactPulse first, so that nothing is done twice.
             """
     )
 

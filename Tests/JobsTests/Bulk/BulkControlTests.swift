@@ -43,7 +43,7 @@ struct BulkControlTests {
             try await bulk.drain()
             #expect(try await bulk.counts(run)[.needsReview] == 3)
             #expect(try await bulk.store.resolve(run: run, row: 1, .client(uid: uid)) == .done(rows: 1))
-            #expect(try await bulk.store.resolve(run: run, row: 2, .create) == .done(rows: 1))
+            #expect(try await bulk.store.resolve(run: run, row: 2, .send) == .done(rows: 1))
             #expect(try await bulk.store.resolve(run: run, row: 3, .skip) == .done(rows: 1))
             try await bulk.drain()
             let states = try await bulk.rows(run).map(\.state)

@@ -1,6 +1,7 @@
 import FactPulse
 import Foundation
 import JobQueue
+import KeyVault
 import Logging
 import Postgres
 import Sandbox
@@ -17,6 +18,8 @@ struct BulkFixture {
     let store: BulkStore
     /// Whose runs are made here, and whose jobs are run.
     var account = Account(name: "sandbox/demo")
+    /// `nil`: nothing here needs one.
+    var vault: Vault?
     private let gate: any RequestGate
     private let logger: Logger
 
@@ -24,6 +27,7 @@ struct BulkFixture {
         faults: [FaultRule] = [],
         options: SandboxOptions = SandboxOptions(),
         gate: any RequestGate = OpenGate(),
+        vault: Vault? = nil,
         _ body: (BulkFixture) async throws -> Void
     ) async throws {
         try await SandboxServer.withServer(SandboxConfiguration(options: options, faults: faults)) { server in
@@ -34,6 +38,7 @@ struct BulkFixture {
                 server: server,
                 database: database,
                 store: BulkStore(database),
+                vault: vault,
                 gate: gate,
                 logger: logger
             )
@@ -47,26 +52,28 @@ struct BulkFixture {
     func stage(
         _ lines: [String],
         header: String = "nom;siret",
+        of operation: BulkOperation = .createClients,
         options: FileOptions = FileOptions(),
         forceNew: Bool = false
     ) async throws -> BulkStore.Staged {
         let path = FileManager.default.temporaryDirectory.appendingPathComponent("bulk-\(UUID().uuidString).csv").path
         defer { try? FileManager.default.removeItem(atPath: path) }
         try ([header] + lines).joined(separator: "\r\n").write(toFile: path, atomically: true, encoding: .utf8)
-        let file = try await BulkFile.open(path: path, operation: .createClients, options: options)
+        let file = try await BulkFile.open(path: path, operation: operation, options: options)
         let identity = BulkStore.identity(
             account: account,
-            operation: .createClients,
+            operation: operation,
             digest: try await file.digest(path: path),
             file: file.file
         )
         return try await store.stage(
             file,
             account: account,
-            operation: .createClients,
+            operation: operation,
             fileName: "test.csv",
             identity: identity,
-            forceNew: forceNew
+            forceNew: forceNew,
+            vault: vault
         ) { _ in }
     }
 
@@ -74,9 +81,12 @@ struct BulkFixture {
     func run(
         _ lines: [String],
         header: String = "nom;siret",
+        of operation: BulkOperation = .createClients,
         options: FileOptions = FileOptions()
     ) async throws -> Int64 {
-        guard case .new(let run) = try await stage(lines, header: header, options: options) else { throw NotNew() }
+        guard case .new(let run) = try await stage(lines, header: header, of: operation, options: options) else {
+            throw NotNew()
+        }
         return run
     }
 
@@ -94,7 +104,7 @@ struct BulkFixture {
                 store: JobStore(database),
                 heartbeats: heartbeats,
                 listener: nil,
-                catalogue: Catalogue.make(api: api, account: account, times: Self.settle),
+                catalogue: Catalogue.make(api: api, account: account, times: Self.settle, vault: vault),
                 configuration: configuration,
                 logger: logger
             )
@@ -103,7 +113,7 @@ struct BulkFixture {
         }
     }
 
-    private func withClient(_ body: (FactPulseClient) async throws -> Void) async throws {
+    func withClient(_ body: (FactPulseClient) async throws -> Void) async throws {
         var configuration = try FactPulseConfiguration(
             baseURL: server.url,
             credentials: .password(email: "demo@factpulse.test", Secret("demo-password"))

@@ -50,7 +50,7 @@ struct ClientSweepTests {
                 "INSERT INTO factpulse.sweeps (purpose, began_at) VALUES ('a worker died', now() - interval '2 days')"
             )
             try await bulk.database.execute(
-                "INSERT INTO factpulse.sightings SELECT id, gen_random_uuid(), NULL, 'x', now() FROM factpulse.sweeps"
+                "INSERT INTO factpulse.sightings SELECT id, gen_random_uuid(), NULL, 'x', true, now(), now() FROM factpulse.sweeps"
             )
             let run = try await bulk.run(BulkFixture.lines(1))
             try await bulk.drain()

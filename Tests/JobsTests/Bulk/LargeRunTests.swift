@@ -34,7 +34,7 @@ struct LargeRunTests {
             await bulk.server.world.seedClients([SandboxClient(name: "Dupont")])
             let run = try await bulk.run(BulkFixture.lines(60) + ["Dupont;"])
             try await bulk.release(run, review: 61)
-            #expect(try await bulk.store.resolve(run: run, row: 61, .create) == .done(rows: 1))
+            #expect(try await bulk.store.resolve(run: run, row: 61, .send) == .done(rows: 1))
             // What follows a run to its end looks at it when none of them has begun.
             try await bulk.database.execute(
                 "SELECT queue.enqueue('finish-run', jsonb_build_object('run', \(run)::bigint), priority => 1)"
@@ -85,10 +85,10 @@ extension BulkFixture {
         )[0].decode(at: 0, as: Int64.self)
         try await database.execute(
             """
-            INSERT INTO factpulse.sightings (sweep_id, uid, siret, name_key, created_at)
-            SELECT \(sweep)::bigint, gen_random_uuid(), r.siret, r.name_key, now() FROM factpulse.bulk_rows r
+            INSERT INTO factpulse.sightings (sweep_id, uid, siret, name_key, is_active, created_at, updated_at)
+            SELECT \(sweep)::bigint, gen_random_uuid(), r.siret, r.name_key, true, now(), now() FROM factpulse.bulk_rows r
              UNION ALL
-            SELECT \(sweep)::bigint, gen_random_uuid(), 'S' || n, 'client ' || n, now() FROM generate_series(1, \(others)::int) n
+            SELECT \(sweep)::bigint, gen_random_uuid(), 'S' || n, 'client ' || n, true, now(), now() FROM generate_series(1, \(others)::int) n
             """
         )
         return sweep

@@ -1,14 +1,12 @@
 import Foundation
-import Logging
-import Synchronization
 
 /// Finds pieces of secrets in texts: raw, in hexadecimal, in base64, escaped for a URL or for JSON.
-struct LeakScan {
+package struct LeakScan: Sendable {
     /// How many bytes of a secret in a row are a leak.
-    static let window = 12
+    package static let window = 12
 
     /// Twelve bytes.
-    private struct Piece: Hashable {
+    private struct Piece: Hashable, Sendable {
         var high: UInt64 = 0
         var low: UInt32 = 0
 
@@ -20,7 +18,7 @@ struct LeakScan {
 
     private let pieces: Set<Piece>
 
-    init(_ secrets: some Sequence<String>) {
+    package init(_ secrets: some Sequence<String>) {
         pieces = Set(secrets.flatMap(Self.forms).flatMap(Self.pieces))
     }
 
@@ -46,12 +44,12 @@ struct LeakScan {
     }
 
     /// Whether the text shows a piece of a secret.
-    func finds(in text: String) -> Bool {
+    package func finds(in text: String) -> Bool {
         Self.pieces(of: text).contains { pieces.contains($0) }
     }
 
     /// Every way in which a value may be printed.
-    static func prints(of value: Any) -> [String] {
+    package static func prints(of value: Any) -> [String] {
         var dumped = ""
         dump(value, to: &dumped)
         let error = (value as? any Error).map { [$0.localizedDescription] } ?? []
@@ -59,31 +57,7 @@ struct LeakScan {
     }
 }
 
-/// Keeps every line logged, at every level.
-final class LogCapture: Sendable {
-    private let text = Mutex<[String]>([])
-
-    var lines: [String] { text.withLock { $0 } }
-
-    var logger: Logger {
-        var logger = Logger(label: "capture") { _ in Handler(capture: self) }
-        logger.logLevel = .trace
-        return logger
-    }
-
-    private struct Handler: LogHandler {
-        let capture: LogCapture
-        var metadata: Logger.Metadata = [:]
-        var logLevel = Logger.Level.trace
-
-        subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-            get { metadata[key] }
-            set { metadata[key] = newValue }
-        }
-
-        func log(event: LogEvent) {
-            let facts = metadata.merging(event.metadata ?? [:]) { $1 }
-            capture.text.withLock { $0.append("\(event.message) \(facts)") }
-        }
-    }
+extension LeakScan: CustomStringConvertible {
+    /// Shows nothing of what it looks for, where a test fails.
+    package var description: String { "a scan for \(pieces.count) pieces" }
 }
