@@ -168,6 +168,7 @@ enum Manual {
             """
         ),
         ("DELETE clients/UID", "removes a client"),
+        ("GET clients/UID/webhook", "the secret that signs its webhooks"),
         (#"POST clients/UID/chorus {"secret", "key"}"#, "adds a Chorus Pro secret in double mode"),
         (#"POST clients/UID/rekey {"from", "to"}"#, "somebody else rotates"),
         (#"POST clients/UID/restore {"steps"?}"#, "the secrets are again as before their last changes"),

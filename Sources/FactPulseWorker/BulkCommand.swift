@@ -14,6 +14,8 @@ struct BulkCommand: AsyncParsableCommand {
               factpulse-worker bulk create-clients a.csv --map name="Raison sociale"
               factpulse-worker bulk update-clients changes.csv --wait
               factpulse-worker bulk deactivate gone.csv --dry-run
+              factpulse-worker bulk generate-webhook-secrets clients.csv --wait \\
+                  --deliver-command 'vault kv put secret/$FACTPULSE_CLIENT_UID value=-'
 
             The whole file is checked before the first call. The rows then wait in the
             database for the workers (factpulse-worker run). The same file again shows its
@@ -26,7 +28,10 @@ struct BulkCommand: AsyncParsableCommand {
             column or an empty cell leaves the value as it is, <null> clears it.
             configure-pdp reads flow_service_url, token_url, oauth_client_id,
             client_secret, is_active, mode_sandbox and encryption_mode (fernet, double);
-            what is left out stays as it is. It needs FACTPULSE_KEK_FILE.
+            what is left out stays as it is. It needs FACTPULSE_KEK_FILE, as does
+            generate-webhook-secrets, which gives a secret to clients that have none;
+            --deliver-command hands each to a shell command: the secret on standard
+            input, FACTPULSE_CLIENT_UID in the environment.
             """
     )
 
@@ -50,6 +55,10 @@ struct BulkCommand: AsyncParsableCommand {
     var delimiter: String?
     @Flag(help: "Let several rows without SIRET have the same name.")
     var allowSameName = false
+    @Flag(help: "generate-webhook-secrets: replace a secret that is there; it is void at once.")
+    var rotate = false
+    @Option(help: ArgumentHelp("With --wait: hand each new webhook secret to this.", valueName: "command"))
+    var deliverCommand: String?
     @Flag(help: "Start another run of a file that has one.")
     var forceNew = false
     @Flag(help: "Stay until the run is over.")
@@ -69,6 +78,11 @@ struct BulkCommand: AsyncParsableCommand {
         if !wait, result != nil {
             throw ValidationError("--result goes with --wait; later: bulk-runs rows ID --output FILE.")
         }
+        let makesSecrets = operation == BulkOperation.generateWebhookSecrets.rawValue
+        if !makesSecrets, rotate || deliverCommand != nil {
+            throw ValidationError("--rotate and --deliver-command go with generate-webhook-secrets.")
+        }
+        if !wait, deliverCommand != nil { throw ValidationError("--deliver-command goes with --wait.") }
         _ = try fileOptions()
     }
 
@@ -102,11 +116,19 @@ struct BulkCommand: AsyncParsableCommand {
             )
         }
         let importer = BulkImport(settings: settings, checked: checked, operation: operation, forceNew: forceNew)
-        try await importer.run(BulkFollowing(wait: wait, maxWait: maxWait?.duration, result: result, json: output.json))
+        try await importer.run(
+            BulkFollowing(
+                wait: wait,
+                maxWait: maxWait?.duration,
+                result: result,
+                deliverCommand: deliverCommand,
+                json: output.json
+            )
+        )
     }
 
     private func fileOptions() throws -> FileOptions {
-        var options = FileOptions(fix: fix, siretCheck: siretCheck, allowSameName: allowSameName)
+        var options = FileOptions(fix: fix, siretCheck: siretCheck, rotate: rotate, allowSameName: allowSameName)
         if let encoding {
             guard let known = TextEncoding(name: encoding) else {
                 let names = TextEncoding.allCases.map(\.rawValue).joined(separator: ", ")
@@ -130,7 +152,7 @@ struct BulkCommand: AsyncParsableCommand {
     }
 
     /// What the other operations will be called.
-    private static let comingOperations = ["rotate-keys", "generate-webhook-secrets"]
+    private static let comingOperations = ["rotate-keys"]
 
     private static func operation(named name: String) throws -> BulkOperation {
         if let operation = BulkOperation(rawValue: name) { return operation }

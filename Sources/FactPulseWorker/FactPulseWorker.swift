@@ -34,7 +34,8 @@ struct FactPulseWorker: AsyncParsableCommand {
             """,
         version: version,
         subcommands: [
-            RunCommand.self, MigrateCommand.self, BulkCommand.self, BulkRunsCommand.self, JobsCommand.self,
+            RunCommand.self, MigrateCommand.self, BulkCommand.self, BulkRunsCommand.self, WebhooksCommand.self,
+            JobsCommand.self,
             StatusCommand.self, DoctorCommand.self,
         ]
     )

@@ -36,12 +36,12 @@ package struct StoredSecret: Sendable, Hashable {
     package let activatedAt: Date?
     package let retiredAt: Date?
 
-    static let columns: SQL = """
+    package static let columns: SQL = """
         purpose, client_uid, version, state, fingerprint, sealed, escrowed_at IS NOT NULL AS is_escrowed, created_at, activated_at,
         retired_at
         """
 
-    init(_ row: Row) throws {
+    package init(_ row: Row) throws {
         let purpose: Purpose = try row.decode("purpose")
         name = SecretName(purpose, of: try row.decode("client_uid"), version: try row.decode("version"))
         state = try row.decode("state")

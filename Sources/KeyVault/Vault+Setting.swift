@@ -5,8 +5,8 @@ import Postgres
 /// and needs none.
 extension Vault {
     package enum KeyToSet: Sendable {
-        /// Use this one: the only key that may be live, or a new one that was stored just now.
-        case key(SealedSecret)
+        /// Use this one: the only key that may be live, or one that never was (`isFresh`).
+        case key(SealedSecret, isFresh: Bool)
         /// Which key is live is in doubt, or a rotation is under way.
         case unsettled(needsPerson: Bool)
         /// The client has no key here, and must not get one.
@@ -21,16 +21,18 @@ extension Vault {
             guard rotation.attempt == nil, rotation.rules.candidates.count == 1,
                 let version = rotation.rules.candidates.first, let key = rotation.keys[version]
             else { return .unsettled(needsPerson: rotation.rules.end?.needsPerson ?? false) }
-            return .key(key)
+            return .key(key, isFresh: false)
         }
         let kept = try await secrets(.clientKey, of: client, in: transaction)
         // Made for a call that never left.
-        if let pending = kept.first(where: { $0.state == .pending })?.sealedSecret { return .key(pending) }
+        if let pending = kept.first(where: { $0.state == .pending })?.sealedSecret {
+            return .key(pending, isFresh: true)
+        }
         guard makesOne else { return .none }
         let name = SecretName(.clientKey, of: client, version: (kept.first?.name.version ?? 0) + 1)
         let key = try seal(.randomKey(), as: name)
         try await transaction.execute(insert(key))
-        return .key(key)
+        return .key(key, isFresh: true)
     }
 
     /// The intent: an escrowed key may be live from here on.
@@ -47,7 +49,8 @@ extension Vault {
         return !rows.isEmpty
     }
 
-    /// The answer, or what was found out about it: a key in doubt is active, or was never live.
+    /// The answer, or what was found out about it: the key in doubt is active; or it is not live, which only a call says that
+    /// was the first with a fresh key.
     package func endSetting(of client: UUID, isLive: Bool) -> SQL {
         """
         UPDATE factpulse.secrets s SET state = \(isLive ? "active" : "pending")

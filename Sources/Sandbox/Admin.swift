@@ -53,6 +53,7 @@ struct Admin {
     {
         switch (method, what) {
         case (.delete, nil): try require(await world.removeClient(uid))
+        case (.get, "webhook"): return .json(200, ["secret": try found(await world.webhookSecret(of: uid))])
         case (.patch, nil): try await world.edit(uid, JSONDecoder().decode(JSONValue.self, from: body))
         case (.post, "chorus"):
             let given = try JSONDecoder().decode(ChorusSecret.self, from: body)

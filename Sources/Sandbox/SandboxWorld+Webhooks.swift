@@ -1,3 +1,5 @@
+import Foundation
+
 /// The webhook secret: shown once, then only whether it exists.
 extension SandboxWorld {
     func generateWebhookSecret(_ call: Call, _ client: ClientRecord) -> Answer {
@@ -46,4 +48,7 @@ extension SandboxWorld {
         ledger.changed(call.operation, changed, at: tick())
         return .json(200, WebhookSecretDeletedBody(success: true, message: "Webhook secret deleted"))
     }
+
+    /// What signs a client's webhooks, for a test that compares.
+    package func webhookSecret(of uid: UUID) -> String? { records[uid]?.webhook?.value }
 }

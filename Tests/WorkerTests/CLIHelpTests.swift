@@ -11,7 +11,8 @@ struct CLIHelpTests {
     /// Every command, as it is typed. What is missing here was not meant to be one.
     private static let commands = [
         "", "run", "migrate", "bulk", "bulk-runs", "bulk-runs list", "bulk-runs status", "bulk-runs rows",
-        "bulk-runs retry", "bulk-runs cancel", "bulk-runs resolve", "jobs", "jobs enqueue", "jobs list", "jobs show",
+        "bulk-runs retry", "bulk-runs cancel", "bulk-runs resolve", "webhooks", "webhooks status", "webhooks reveal",
+        "webhooks delete", "jobs", "jobs enqueue", "jobs list", "jobs show",
         "jobs retry", "jobs cancel", "status", "doctor",
     ]
 

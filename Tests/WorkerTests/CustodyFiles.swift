@@ -48,4 +48,18 @@ extension WorkerFixture {
         }
         return count
     }
+
+    /// How many of the clients sign with the secret that the vault has as the active one: the last that was made.
+    func clientsWhoseWebhookSecretIsKept(_ uids: [String], _ custody: CustodyFiles) async throws -> Int {
+        let vault = try await custody.open(database)
+        var count = 0
+        for uid in uids {
+            guard let client = UUID(uuidString: uid) else { continue }
+            let kept = try await vault.secrets(.webhookSecret, of: client, in: database).first { $0.state == .active }
+            guard let kept, let sealed = kept.sealed else { continue }
+            let secret = try await vault.open(sealed, as: kept.name).withBytes { String(decoding: $0, as: UTF8.self) }
+            if try await sandbox.webhookSecret(uid) == secret { count += 1 }
+        }
+        return count
+    }
 }

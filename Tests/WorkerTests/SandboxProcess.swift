@@ -61,6 +61,12 @@ struct SandboxProcess: Sendable {
         return try JSONDecoder().decode(Opening.self, from: answer).pdp
     }
 
+    /// What signs a client's webhooks.
+    func webhookSecret(_ uid: String) async throws -> String? {
+        let answer = try await request("GET", "clients/\(uid)/webhook")
+        return try JSONDecoder().decode([String: String].self, from: answer)["secret"]
+    }
+
     /// Every secret that was sent or made, where ``SandboxOptions/remembersSecrets`` is on.
     func secrets() async throws -> [String] {
         try JSONDecoder().decode([String].self, from: try await request("GET", "secrets"))

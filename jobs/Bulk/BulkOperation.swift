@@ -7,13 +7,14 @@ package enum BulkOperation: String, Sendable, CaseIterable {
     case activate
     case deactivate
     case configurePDP = "configure-pdp"
+    case generateWebhookSecrets = "generate-webhook-secrets"
 
     /// The fields that its rows have.
     package var schema: RowSchema {
         switch self {
         case .createClients: .createClients
         case .updateClients: .updateClients
-        case .activate, .deactivate: .clients
+        case .activate, .deactivate, .generateWebhookSecrets: .clients
         case .configurePDP: .configurePDP
         }
     }
@@ -32,6 +33,7 @@ extension BulkOperation {
             if let value = row.value(of: field.name) { fields[field.name] = value }
             if row.isNull(field.name) { fields[field.name] = .some(nil) }
         }
+        if self == .generateWebhookSecrets, row.file.options.rotate { fields[GenerateWebhookSecret.rotate] = "true" }
         return fields
     }
 

@@ -24,7 +24,7 @@ extension BulkStore {
         let options = file.options
         return
             "\(account.name) \(operation.rawValue) \(digest) \(mapping) fix=\(options.fix) siret=\(options.siretCheck.rawValue) "
-            + "names=\(options.allowSameName)"
+            + "names=\(options.allowSameName)" + (options.rotate ? " rotate" : "")
     }
 
     /// Writes every row of a file and the job that starts the run, all in one transaction or nothing.

@@ -17,6 +17,8 @@ package struct FileOptions: Sendable, Hashable {
     /// Applies repairs that lose nothing, such as the leading zero that Excel dropped from a SIRET.
     package var fix: Bool
     package var siretCheck: SiretCheck
+    /// Replaces a webhook secret that is there.
+    package var rotate: Bool
     /// Lets several rows without SIRET carry the same name.
     package var allowSameName: Bool
     /// The longest record, in bytes of UTF-8. One record is the only part of a file that must fit in memory.
@@ -28,6 +30,7 @@ package struct FileOptions: Sendable, Hashable {
         columns: [String: String] = [:],
         fix: Bool = false,
         siretCheck: SiretCheck = .luhn,
+        rotate: Bool = false,
         allowSameName: Bool = false,
         recordLimit: Int = 1 << 20
     ) {
@@ -36,6 +39,7 @@ package struct FileOptions: Sendable, Hashable {
         self.columns = columns
         self.fix = fix
         self.siretCheck = siretCheck
+        self.rotate = rotate
         self.allowSameName = allowSameName
         self.recordLimit = recordLimit
     }

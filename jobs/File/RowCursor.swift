@@ -24,7 +24,7 @@ package final class RowCursor {
     /// Everything that is wrong with the row. For a duplicate, the one issue that names the other line.
     package private(set) var issues: [RowIssue] = []
 
-    private let file: RowFile
+    let file: RowFile
     private let ownPlaces: [Int]
     private let keptPlaces: Set<Int>
     private let uidPlace: Int?

@@ -60,6 +60,7 @@ CREATE TABLE factpulse.bulk_rows (
     releases      int NOT NULL DEFAULT 0,             -- jobs made for it after its first one ended without an answer
     uid           uuid,
     baseline      timestamptz,                        -- when the client had last changed before our call, as the server says
+    delivered_at  timestamptz,                        -- when the webhook secret that it made was handed over
     adopted       boolean NOT NULL DEFAULT false,     -- the answer was lost, and a sweep found the client
     candidates    uuid[],
     error_code    text,

@@ -6,18 +6,27 @@ struct BulkFollowing {
     let maxWait: Duration?
     /// Where the result file goes once the run is over.
     let result: String?
+    /// What the webhook secrets that the run made are handed to.
+    let deliverCommand: String?
     let json: Bool
 
     /// Shows the run; with `wait`, when it is over.
     /// - Throws: ``Failure`` with the exit code of a run that did not end well.
-    func end(run: Int64, store: BulkStore) async throws {
+    func end(run: Int64, store: BulkStore, deliver: (Int64) async throws -> Int = { _ in 0 }) async throws {
         if wait { try await Follower(store: store, run: run, maxWait: maxWait, isSilent: json).follow() }
         guard let found = try await store.run(run) else { throw Failure.noRun(run) }
         let counts = try await store.counts(of: run)
         if wait, found.state != .paused, let result { try await RunRows(store: store, run: found).write(to: result) }
+        let undelivered = wait ? try await deliver(run) : 0
         try RunSummary(run: found, counts: counts).print(asJSON: json)
         guard wait else { return }
         if found.state == .paused { throw Self.paused(found) }
+        if undelivered > 0 {
+            throw Failure(
+                .troubled,
+                "\(undelivered.counted("webhook secret")) could not be handed over: mend the command and run this again"
+            )
+        }
         if counts.troubled > 0 || found.state == .cancelled { throw Failure.silent(.troubled) }
     }
 

@@ -17,7 +17,7 @@ struct BulkImport {
         let logger = settings.makeLogger()
         // Said before anything is touched.
         _ = try settings.factPulse()
-        if operation.schema.hasSecrets { _ = try settings.custody() }
+        if operation.schema.hasSecrets || following.deliverCommand != nil { _ = try settings.custody() }
         if let result = following.result { try await Self.checkWritable(result) }
         let database = try await settings.openDatabase(logger)
         let store = BulkStore(database)
@@ -36,7 +36,18 @@ struct BulkImport {
             let vault = operation.schema.hasSecrets ? try await settings.openVault(database, logger) : nil
             run = try await stage(store, identity, vault, isSilent: following.json)
         }
-        try await following.end(run: run, store: store)
+        try await following.end(run: run, store: store) { run in
+            guard let command = following.deliverCommand, let vault = try await settings.openVault(database, logger)
+            else {
+                return 0
+            }
+            return try await SecretDelivery(
+                command: command,
+                vault: vault,
+                secrets: WebhookSecrets(database),
+                actor: settings.person
+            ).deliver(run)
+        }
         await database.close()
     }
 

@@ -10,6 +10,7 @@ extension BulkOperation {
         case .activate: "activate"
         case .deactivate: "deactivate"
         case .configurePDP: "configure"
+        case .generateWebhookSecrets: "give a webhook secret"
         }
     }
 
@@ -42,6 +43,7 @@ extension BulkOperation {
         case .activate: "activated"
         case .deactivate: "deactivated"
         case .configurePDP: "configured"
+        case .generateWebhookSecrets: "has a new webhook secret"
         }
     }
 

@@ -32,7 +32,13 @@ struct BulkRunsStatus: AsyncParsableCommand {
     func run() async throws {
         let settings = try common.settings()
         let database = try await settings.openDatabase(settings.makeLogger())
-        let following = BulkFollowing(wait: wait, maxWait: maxWait?.duration, result: nil, json: output.json)
+        let following = BulkFollowing(
+            wait: wait,
+            maxWait: maxWait?.duration,
+            result: nil,
+            deliverCommand: nil,
+            json: output.json
+        )
         try await following.end(run: id, store: BulkStore(database))
         await database.close()
     }

@@ -61,6 +61,7 @@ package struct ChangeClient: JobHandler {
         case .updateClients: UpdateClient()
         case .activate: SetActive(isActive: true)
         case .deactivate: SetActive(isActive: false)
+        case .generateWebhookSecrets: vault.map { GenerateWebhookSecret(vault: $0, context: context) }
         case .configurePDP: vault.map { ConfigurePDP(vault: $0, context: context) }
         }
     }

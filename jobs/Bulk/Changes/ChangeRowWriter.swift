@@ -150,6 +150,17 @@ struct ChangeRowWriter: Sendable {
             // In a cancelled run the next look skips it.
             try await write("state = 'ready', error_code = NULL, error = NULL")
             return .snooze(.zero)
+        case .lost(let seen):
+            let fields: SQL =
+                "fields = fields || jsonb_build_object(\(GenerateWebhookSecret.again)::text, \(seen.map { "\($0.timeIntervalSince1970)" } ?? "")::text)"
+            guard row.attempt >= Self.maximumCalls else {
+                try await write("state = 'ready', error_code = NULL, error = NULL, \(fields)")
+                return .snooze(.zero)
+            }
+            let what =
+                "the answer was lost \(row.attempt) times, and with it what the call gave; to go on: bulk-runs retry"
+            try await write("state = 'failed', error_code = 'ANSWER_LOST', error = \(what), \(fields)")
+            return try .completed(["row": "failed", "code": "ANSWER_LOST"])
         case .changedSince:
             return try await review(
                 row,

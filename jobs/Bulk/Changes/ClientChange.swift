@@ -34,6 +34,12 @@ struct ChangeRow: Sendable {
     let baseline: Date?
     /// Calls so far that the server may have carried out.
     let attempt: Int
+
+    /// As the vault knows the client.
+    var client: UUID {
+        guard let client = UUID(uuidString: uid.text) else { preconditionFailure("a uid is a UUID") }
+        return client
+    }
 }
 
 enum Preparation: Sendable {
@@ -73,6 +79,9 @@ enum Settled: Sendable {
     /// The client is not as the row asks for, and something has changed it since: perhaps our call and then a person, so
     /// nothing is sent again by itself.
     case changedSince
+    /// The call was carried out, and what it gave is lost: it has to be done once more.
+    /// - Parameter seen: When it was carried out, by the server's clock.
+    case lost(seen: Date?)
 }
 
 extension Settled {

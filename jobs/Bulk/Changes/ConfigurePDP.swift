@@ -28,15 +28,15 @@ struct ConfigurePDP: ClientChange {
             )
         }
         let request = wanted.request(Secret(secret.withBytes { String(decoding: $0, as: UTF8.self) }))
-        guard wanted.mode == .double else { return .send(try await call(request, nil, row, current)) }
+        guard wanted.mode == .double else { return .send(try await call(request, nil, isFresh: false, row, current)) }
         // A client in double mode has a key. To make another would leave its Chorus Pro secrets under one that nobody has.
         let makesOne = current.encryptionMode != EncryptionMode.double.rawValue
         switch try await keyToSet(of: row, makesOne: makesOne) {
-        case .key(let key):
+        case .key(let key, let isFresh):
             CrashPoint.reached("after-key-committed")
             try await vault.escrow([key])
             CrashPoint.reached("after-key-escrowed")
-            return .send(try await call(request, key, row, current))
+            return .send(try await call(request, key, isFresh: isFresh && row.attempt == 0, row, current))
         case .unsettled(needsPerson: false): return .notNow
         case .unsettled(needsPerson: true):
             return .refused(
@@ -61,16 +61,16 @@ struct ConfigurePDP: ClientChange {
 
     func write(_ settled: Settled, _ row: ChangeRow, in transaction: Transaction) async throws {
         switch settled {
-        case .done: try await finish(row, isLive: true, "found to be set", in: transaction)
-        case .absent: try await finish(row, isLive: false, "found not to be set", in: transaction)
-        // The key stays in doubt; the next rotation finds out.
-        case .changedSince: break
+        case .done: try await finish(row, "found to be set", in: transaction)
+        // A key that was in doubt stays so: the next call takes it again, or the next rotation finds out.
+        case .absent, .changedSince, .lost: try await transaction.query(entry("found not to be set", row, nil).insert)
         }
     }
 
     private func call(
         _ request: PDPConfigUpdateRequest,
         _ key: SealedSecret?,
+        isFresh: Bool,
         _ row: ChangeRow,
         _ current: PDPConfigResponse
     ) async throws -> PreparedCall {
@@ -85,10 +85,11 @@ struct ConfigurePDP: ClientChange {
             },
             atAnswer: { answer, transaction in
                 switch answer {
-                case .done: try await finish(row, isLive: true, "set", in: transaction)
+                case .done: try await finish(row, "set", in: transaction)
                 case .uncertain: try await transaction.query(entry("uncertain", row, key).insert)
                 case .isSo, .failed, .denied, .again, .pause:
-                    try await finish(row, isLive: false, "not set", in: transaction)
+                    if isFresh { try await transaction.execute(vault.endSetting(of: row.client, isLive: false)) }
+                    try await transaction.query(entry("not set", row, key).insert)
                 }
             },
             send: { client, admission in
@@ -127,10 +128,10 @@ struct ConfigurePDP: ClientChange {
         return opened
     }
 
-    /// What the answer means for the client's key, the secrets of earlier files, and the audit log.
-    private func finish(_ row: ChangeRow, isLive: Bool, _ outcome: String, in transaction: Transaction) async throws {
-        try await transaction.execute(vault.endSetting(of: row.client, isLive: isLive))
-        if isLive, row.secretID != nil {
+    /// The client's key is live, and the secrets of earlier files are not needed any more.
+    private func finish(_ row: ChangeRow, _ outcome: String, in transaction: Transaction) async throws {
+        try await transaction.execute(vault.endSetting(of: row.client, isLive: true))
+        if row.secretID != nil {
             try await transaction.execute(
                 Vault.forgetPDPSecrets(
                     """
@@ -154,13 +155,5 @@ struct ConfigurePDP: ClientChange {
             fingerprint: key?.fingerprint,
             reason: "row \(row.row) of run \(row.run)"
         )
-    }
-}
-
-extension ChangeRow {
-    /// As the vault knows the client.
-    fileprivate var client: UUID {
-        guard let client = UUID(uuidString: uid.text) else { preconditionFailure("a uid is a UUID") }
-        return client
     }
 }

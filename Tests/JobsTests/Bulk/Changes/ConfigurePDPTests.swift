@@ -162,6 +162,11 @@ struct ConfigurePDPTests {
             #expect(try await bulk.row(run).errorCode == "CHANGED_SINCE")
             #expect(try await bulk.pdp(uid).flowServiceUrl == "https://theirs.example")
             #expect(try await bulk.keyStates(uid) == ["uncertain"])
+            // A later refusal says nothing about the call whose answer was lost.
+            try await bulk.server.world.setFaults([FaultRule(.errorShape, on: "updatePDPConfig", status: 422)])
+            let again = try await configure(bulk, [Self.line(uid)])
+            #expect(try await bulk.row(again).state == .failed)
+            #expect(try await bulk.keyStates(uid) == ["uncertain"])
         }
     }
 
