@@ -6,9 +6,10 @@ struct DueCreates: Sendable {
     /// Calls after which a row whose client is proven absent is not sent again by itself.
     private static let maximumCalls = 3
 
-    /// A client that is already another row's is no candidate.
+    /// A client that another row has created is no candidate. Only rows of create-clients have a name: said by the
+    /// operation, the planner would answer it from an index without the uid.
     private static let isNobodys: SQL =
-        "NOT EXISTS (SELECT FROM factpulse.bulk_rows o WHERE o.uid = c.uid AND o.state = 'done' AND o.operation = 'create-clients')"
+        "NOT EXISTS (SELECT FROM factpulse.bulk_rows o WHERE o.uid = c.uid AND o.state = 'done' AND o.name IS NOT NULL)"
 
     let account: Int64
     let times: SettleTimes
