@@ -59,6 +59,46 @@ struct ChangeChaosTests {
         }
     }
 
+    @Test(.timeLimit(.minutes(10)))
+    func `every client signs with the webhook secret that is kept, though workers are killed and answers are lost`()
+        async throws
+    {
+        try await WorkerFixture.with(faults: Self.faults(on: "generateWebhookSecret")) { fixture in
+            let custody = try CustodyFiles(fixture)
+            let uids = try await fixture.sandbox.seedClients(Chaos.changes)
+            let run = try await fixture.bulk("generate-webhook-secrets", ["uid"] + uids)
+            let kills = try await fixture.killWorkers(of: run, settings: custody.settings)
+            try await fixture.until(
+                "SELECT state = 'finished' FROM factpulse.bulk_runs WHERE id = \(run)",
+                within: .seconds(240)
+            )
+            let figures = Figures(
+                title: "generate-webhook-secrets: \(Chaos.changes) rows, 4 workers, one killed every \(Chaos.killEvery)"
+            )
+            try figures.note("workers killed", kills)
+            let effects = try await fixture.sandbox.ledger().effects.count
+            try figures.note("secrets made (those that were lost were made again)", effects)
+            let rows: SQL = "SELECT count(*) FROM factpulse.bulk_rows WHERE run_id = \(run) AND state"
+            let done = try await fixture.number("\(rows) = 'done'") ?? 0
+            // A secret that was lost three times fails its row.
+            let failed = try await fixture.number("\(rows) = 'failed'") ?? 0
+            try figures.expect("rows done", done, "all but 1 %", (Chaos.changes - done) * 100 <= Chaos.changes)
+            try figures.expect(
+                "rows neither done nor failed",
+                Chaos.changes - done - failed,
+                "0",
+                done + failed == Chaos.changes
+            )
+            let kept = try await fixture.clientsWhoseWebhookSecretIsKept(uids, custody)
+            try figures.expect(
+                "clients that sign with the secret that is kept",
+                kept,
+                "\(done), all that are done",
+                kept == done
+            )
+        }
+    }
+
     private static let calls = [
         "update-clients": ("updateClient", "nom"), "activate": ("activateClient", ""),
         "deactivate": ("deactivateClient", ""), "configure-pdp": ("updatePDPConfig", ""),

@@ -6,7 +6,7 @@ enum Chaos {
     /// Rows of the import whose workers are killed.
     static let rows = Int(number("CHAOS_ROWS", 150))
     /// Rows of each run that changes clients while workers are killed.
-    static let changes = Int(number("CHAOS_CHANGES", 60))
+    static let changes = Int(number("CHAOS_CHANGES", 40))
     /// Between two kills.
     static let killEvery = Duration.seconds(number("CHAOS_KILL_EVERY", 1))
     /// How often the time to a rescue is taken.
