@@ -167,7 +167,8 @@ let package = Package(
             dependencies: [
                 "FactPulse", "FactPulseSandbox", "FactPulseWorker", "KeyVault", "Postgres", "Sandbox", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
-            ]
+            ],
+            exclude: ["official_list.py"]
         ),
     ],
     swiftLanguageModes: [.v6]

@@ -5,6 +5,7 @@ extension Catalogue {
     package static var policies: [(kind: JobKind, policy: JobPolicy)] {
         let handlers: [any JobHandler.Type] = [
             StartRun.self, CreateClient.self, SettleCreates.self, ChangeClient.self, FinishRun.self, SyncClients.self,
+            SyncPDP.self, SyncPDPSlice.self,
         ]
         return handlers.map { ($0.kind, $0.policy) }
     }

@@ -6,6 +6,7 @@ package enum Migrations {
         (2, "bulk_runs", text(PackageResources._002_bulk_runs_sql)),
         (3, "key_vault", text(PackageResources._003_key_vault_sql)),
         (5, "sync", text(PackageResources._005_sync_sql)),
+        (6, "reporting", text(PackageResources._006_reporting_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String {

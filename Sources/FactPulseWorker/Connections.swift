@@ -38,6 +38,8 @@ extension Settings {
 
     var settleTimes: SettleTimes { SettleTimes(requestTimeout: requestTimeout, grace: settleGrace) }
 
+    var syncAges: SyncAges { SyncAges(clients: clientsMaxAge, pdp: pdpMaxAge) }
+
     /// Whose clients they are, in one word without blanks: names the runs and the rate limit.
     var account: Account {
         let address = apiURL.split(separator: "://", maxSplits: 1).last.map(String.init) ?? apiURL

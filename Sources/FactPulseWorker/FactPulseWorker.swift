@@ -35,8 +35,7 @@ struct FactPulseWorker: AsyncParsableCommand {
         version: version,
         subcommands: [
             RunCommand.self, MigrateCommand.self, BulkCommand.self, BulkRunsCommand.self, WebhooksCommand.self,
-            JobsCommand.self,
-            StatusCommand.self, DoctorCommand.self,
+            SyncCommand.self, ReportCommand.self, JobsCommand.self, StatusCommand.self, DoctorCommand.self,
         ]
     )
 

@@ -63,6 +63,7 @@ struct RunCommand: AsyncParsableCommand {
                 api: client,
                 account: settings.account,
                 times: settings.settleTimes,
+                ages: settings.syncAges,
                 vault: vault
             )
             var configuration = workerConfiguration(settings)

@@ -37,6 +37,11 @@ struct Settings: Sendable {
     /// `FACTPULSE_SETTLE_GRACE`, seconds after a lost request in which the server may still carry it out, 0.1 to 3,600.
     /// Default: 120.
     var settleGrace: Duration = .seconds(120)
+    /// `FACTPULSE_CLIENTS_MAX_AGE`, seconds that the table of clients may lag behind the server, 60 to 31,536,000. Default:
+    /// 86,400.
+    var clientsMaxAge: Duration = .seconds(86_400)
+    /// `FACTPULSE_PDP_MAX_AGE`, the same for the PDP status of each client. Default: 86,400.
+    var pdpMaxAge: Duration = .seconds(86_400)
     /// `FACTPULSE_SHUTDOWN_GRACE`, seconds that a stopping worker gives its jobs, 0 to 3,600. Default: 45.
     var shutdownGrace: Duration = .seconds(45)
     /// `FACTPULSE_LOG_LEVEL`, trace, debug, info, notice, warning, error or critical. Default: info for the worker,
@@ -59,8 +64,9 @@ struct Settings: Sendable {
         "DATABASE_URL", "DATABASE_POOL", "DATABASE_PGBOUNCER", "DATABASE_LISTEN_URL", "FACTPULSE_API_URL",
         "FACTPULSE_EMAIL", "FACTPULSE_PASSWORD", "FACTPULSE_PASSWORD_FILE", "FACTPULSE_API_KEY",
         "FACTPULSE_API_KEY_FILE", "FACTPULSE_KEK_FILE", "FACTPULSE_KEK_COMMAND", "FACTPULSE_ESCROW_FILE",
-        "FACTPULSE_RATE_LIMIT", "FACTPULSE_CONCURRENCY", "FACTPULSE_QUEUES",
-        "FACTPULSE_REQUEST_TIMEOUT", "FACTPULSE_SETTLE_GRACE", "FACTPULSE_SHUTDOWN_GRACE", "FACTPULSE_LOG_LEVEL",
+        "FACTPULSE_RATE_LIMIT", "FACTPULSE_CONCURRENCY", "FACTPULSE_QUEUES", "FACTPULSE_REQUEST_TIMEOUT",
+        "FACTPULSE_SETTLE_GRACE", "FACTPULSE_CLIENTS_MAX_AGE", "FACTPULSE_PDP_MAX_AGE", "FACTPULSE_SHUTDOWN_GRACE",
+        "FACTPULSE_LOG_LEVEL",
         "FACTPULSE_LOG_FORMAT", "FACTPULSE_LISTEN", "FACTPULSE_HTTP", "FACTPULSE_CONFIG",
     ]
 
@@ -88,6 +94,8 @@ struct Settings: Sendable {
         queues = try reader.names("FACTPULSE_QUEUES") ?? queues
         requestTimeout = try reader.seconds("FACTPULSE_REQUEST_TIMEOUT", 0.1...600) ?? requestTimeout
         settleGrace = try reader.seconds("FACTPULSE_SETTLE_GRACE", 0.1...3_600) ?? settleGrace
+        clientsMaxAge = try reader.seconds("FACTPULSE_CLIENTS_MAX_AGE", 60...31_536_000) ?? clientsMaxAge
+        pdpMaxAge = try reader.seconds("FACTPULSE_PDP_MAX_AGE", 60...31_536_000) ?? pdpMaxAge
         shutdownGrace = try reader.seconds("FACTPULSE_SHUTDOWN_GRACE", 0...3_600) ?? shutdownGrace
         logLevel = try reader.choice("FACTPULSE_LOG_LEVEL")
         logFormat = try reader.choice("FACTPULSE_LOG_FORMAT") ?? logFormat

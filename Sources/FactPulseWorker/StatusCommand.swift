@@ -6,7 +6,8 @@ import Postgres
 struct StatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status",
-        abstract: "Shows on one screen how the work goes: what is wrong first, then workers, jobs, rate and runs.",
+        abstract:
+            "Shows on one screen how the work goes: what is wrong first, then workers, jobs, rate, runs and syncs.",
         discussion: """
             EXAMPLES:
               factpulse-worker status
@@ -27,6 +28,7 @@ struct StatusCommand: AsyncParsableCommand {
         let report = StatusReport(
             queue: try await JobStore(database).overview(),
             bulk: try await BulkStore(database).overview(),
+            sync: try await SyncStore(database).overview(),
             settings: settings
         )
         await database.close()

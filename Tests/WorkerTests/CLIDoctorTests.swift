@@ -27,7 +27,7 @@ struct CLIDoctorTests {
             let ended = try await fixture.command("doctor", "--json")
             #expect(ended.exit == .code(0) && ended.stderr.isEmpty, "\(ended.stdout) \(ended.stderr)")
             let checks = try checks(ended)
-            #expect(checks.count == 20)
+            #expect(checks.count == 21)
             for (name, entry) in checks {
                 // The tests' own server is not durable, and the sandbox has no quota.
                 let expected = ["durability": ["ok", "warning"], "quota": ["skipped"]][name] ?? ["ok"]

@@ -13,7 +13,7 @@ struct CLIHelpTests {
         "", "run", "migrate", "bulk", "bulk-runs", "bulk-runs list", "bulk-runs status", "bulk-runs rows",
         "bulk-runs retry", "bulk-runs cancel", "bulk-runs resolve", "webhooks", "webhooks status", "webhooks reveal",
         "webhooks delete", "jobs", "jobs enqueue", "jobs list", "jobs show",
-        "jobs retry", "jobs cancel", "status", "doctor",
+        "jobs retry", "jobs cancel", "sync", "sync clients", "sync pdp", "report", "status", "doctor",
     ]
 
     @Test func `the program has these commands and no others`() {

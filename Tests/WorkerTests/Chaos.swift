@@ -20,6 +20,11 @@ enum Chaos {
     /// Least part of the permitted rate that must be used. A loaded machine may not get further.
     static let leastUsed = number("CHAOS_LEAST_USED", 0)
 
+    /// Clients whose PDP status is read while workers are killed; a tenth has a configuration.
+    static let pdpClients = Int(number("CHAOS_PDP_CLIENTS", 400))
+    /// Clients of the list that is synced twice.
+    static let syncClients = Int(number("CHAOS_SYNC_CLIENTS", 3_000))
+
     private static func number(_ name: String, _ standard: Double) -> Double {
         guard let text = ProcessInfo.processInfo.environment[name] else { return standard }
         guard let number = Double(text) else { preconditionFailure("\(name) is no number") }

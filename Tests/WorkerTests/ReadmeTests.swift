@@ -1,4 +1,6 @@
 import Foundation
+import Postgres
+import TestSupport
 import Testing
 
 @testable import FactPulseWorker
@@ -9,6 +11,18 @@ struct ReadmeTests {
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent()
         return try String(contentsOf: root.appending(path: "README.md"), encoding: .utf8)
+    }
+
+    @Test(.database) func `README's ten questions are answered to whoever may only read reports`() async throws {
+        let queries = try Self.readme().matches(of: /```sql\n(-- [\s\S]*?)```/).flatMap { $0.1.split(separator: ";") }
+            .map { $0.trimmingCharacters(in: .whitespacesAndNewlines) }.filter { !$0.isEmpty }
+        #expect(queries.count == 10)
+        for query in queries {
+            try await TestDatabase.current.database.transaction { transaction in
+                try await transaction.execute("SET LOCAL ROLE factpulse_reporting")
+                try await transaction.query("\(raw: query)")
+            }
+        }
     }
 
     @Test func `README has every setting, and no other`() throws {
@@ -26,6 +40,8 @@ struct ReadmeTests {
             "FACTPULSE_RATE_LIMIT": settings.rateLimit.spoken, "FACTPULSE_CONCURRENCY": "\(settings.concurrency)",
             "FACTPULSE_REQUEST_TIMEOUT": settings.requestTimeout.inSeconds.spoken,
             "FACTPULSE_SETTLE_GRACE": settings.settleGrace.inSeconds.spoken,
+            "FACTPULSE_CLIENTS_MAX_AGE": "\(Int(settings.clientsMaxAge.inSeconds))",
+            "FACTPULSE_PDP_MAX_AGE": "\(Int(settings.pdpMaxAge.inSeconds))",
             "FACTPULSE_SHUTDOWN_GRACE": settings.shutdownGrace.inSeconds.spoken,
             "FACTPULSE_QUEUES": settings.queues.joined(separator: ","),
             "FACTPULSE_LOG_FORMAT": settings.logFormat.rawValue, "FACTPULSE_LISTEN": "\(settings.listens)",

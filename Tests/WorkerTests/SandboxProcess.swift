@@ -47,10 +47,13 @@ struct SandboxProcess: Sendable {
     }
 
     /// Makes numbered clients, each with a SIRET of its own: `SandboxWorld.siret(1)` and so on.
+    /// - Parameter pdpEvery: Each n-th of them gets a PDP configuration; 0: none.
     /// - Returns: their uids, in order.
-    func seedClients(_ count: Int) async throws -> [String] {
+    @discardableResult
+    func seedClients(_ count: Int, pdpEvery: Int = 0) async throws -> [String] {
         struct Seeded: Decodable { let uids: [String] }
-        let answer = try await request("POST", "clients", JSONEncoder().encode(["count": count]))
+        let seeds = ["count": count, "pdpEvery": pdpEvery]
+        let answer = try await request("POST", "clients", JSONEncoder().encode(seeds))
         return try JSONDecoder().decode(Seeded.self, from: answer).uids
     }
 
@@ -70,6 +73,15 @@ struct SandboxProcess: Sendable {
     /// Every secret that was sent or made, where ``SandboxOptions/remembersSecrets`` is on.
     func secrets() async throws -> [String] {
         try JSONDecoder().decode([String].self, from: try await request("GET", "secrets"))
+    }
+
+    /// Changes a client as somebody would in the dashboard: see `ClientEdit`.
+    func edit(_ uid: String, _ json: String) async throws {
+        _ = try await request("PATCH", "clients/\(uid)", Data(json.utf8))
+    }
+
+    func removeClient(_ uid: String) async throws {
+        _ = try await request("DELETE", "clients/\(uid)")
     }
 
     /// Replaces the faults in force.

@@ -55,10 +55,13 @@ package struct SyncClients: JobHandler {
 
     private let api: FactPulseClient
     private let account: Account
+    private let maxAge: Duration
 
-    package init(api: FactPulseClient, account: Account) {
+    /// - Parameter maxAge: How old the list may become.
+    package init(api: FactPulseClient, account: Account, maxAge: Duration) {
         self.api = api
         self.account = account
+        self.maxAge = maxAge
     }
 
     package func run(_ arguments: Arguments, _ context: JobContext) async throws -> JobOutcome {
@@ -72,6 +75,7 @@ package struct SyncClients: JobHandler {
 
     private func sync(_ arguments: Arguments, _ context: JobContext) async throws -> JobOutcome {
         let id = try await account.id(context)
+        try await Promise(account: id, stream: "clients", maxAge: maxAge).keep(in: context.store.database)
         let sweep = try await ClientSweep(api: api, context: context).run(
             purpose: Self.kind.rawValue,
             comparingWith: id

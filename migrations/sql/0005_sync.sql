@@ -76,3 +76,85 @@ CREATE TABLE factpulse.client_history (
     CONSTRAINT client_history_no_overlap EXCLUDE USING gist (uid WITH =, tstzrange(valid_from, valid_to) WITH &&)
 );
 CREATE UNIQUE INDEX client_history_current ON factpulse.client_history (uid) WHERE valid_to IS NULL;
+
+-- How old a stream of data may become, as the workers are told.
+CREATE TABLE factpulse.promises (
+    account_id  int NOT NULL REFERENCES factpulse.accounts,
+    stream      text NOT NULL CHECK (stream IN ('clients', 'pdp')),
+    max_age     interval NOT NULL CHECK (max_age > interval '0'),
+    PRIMARY KEY (account_id, stream)
+);
+
+-- The PDP configuration and the webhook secret of each client, as far as the server tells. Never a secret.
+CREATE TABLE factpulse.pdp_status (
+    uid                        uuid PRIMARY KEY REFERENCES factpulse.clients,
+    -- forbidden: 403; not_found: 404; refused: another 4xx. They are answers, not failures of ours.
+    state                      text NOT NULL CHECK (state IN ('configured', 'not_configured', 'forbidden', 'not_found', 'refused')),
+    is_active                  boolean,
+    mode_sandbox               boolean,
+    flow_service_url           text,
+    token_url                  text,
+    oauth_client_id            text,
+    encryption_mode            text,
+    secret_status              text,
+    requires_client_key        boolean,
+    last_test_at               timestamptz,
+    last_test_success          boolean,
+    last_test_error            text,
+    config_created_at          timestamptz,
+    config_updated_at          timestamptz,
+    has_webhook_secret         boolean,                   -- NULL: not asked, for clients without a configuration
+    webhook_secret_created_at  timestamptz,
+    _source                    text NOT NULL CHECK (_source IN ('list', 'api')),
+    _checked_at                timestamptz NOT NULL,      -- when the server was asked; of a row from the list: when it was written
+    _client_hash               text NOT NULL,             -- clients._row_hash then: with another one now, this may have changed too
+    _changed_at                timestamptz NOT NULL,
+    _row_hash                  text NOT NULL,             -- of all that the server says but last_test_at
+    CONSTRAINT pdp_status_list_knows_no_config CHECK (_source <> 'list' OR state = 'not_configured')
+) WITH (fillfactor = 70);
+CREATE INDEX pdp_status_by_age ON factpulse.pdp_status (_checked_at) WHERE _source = 'api';
+
+CREATE TABLE factpulse.pdp_status_history (
+    uid                        uuid NOT NULL,
+    valid_from                 timestamptz NOT NULL,
+    valid_to                   timestamptz,
+    state                      text NOT NULL,
+    is_active                  boolean,
+    mode_sandbox               boolean,
+    flow_service_url           text,
+    token_url                  text,
+    oauth_client_id            text,
+    encryption_mode            text,
+    secret_status              text,
+    requires_client_key        boolean,
+    last_test_success          boolean,
+    last_test_error            text,
+    config_updated_at          timestamptz,
+    has_webhook_secret         boolean,
+    webhook_secret_created_at  timestamptz,
+    _row_hash                  text NOT NULL,
+    CONSTRAINT pdp_status_history_forward CHECK (valid_to > valid_from),
+    CONSTRAINT pdp_status_history_no_overlap EXCLUDE USING gist (uid WITH =, tstzrange(valid_from, valid_to) WITH &&)
+);
+CREATE UNIQUE INDEX pdp_status_history_current ON factpulse.pdp_status_history (uid) WHERE valid_to IS NULL;
+
+-- One plan of what to read.
+CREATE TABLE factpulse.pdp_syncs (
+    id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    account_id  int NOT NULL REFERENCES factpulse.accounts,
+    job_id      bigint NOT NULL,
+    planned_at  timestamptz NOT NULL DEFAULT now(),
+    clients     int NOT NULL,                         -- that exist
+    configured  int NOT NULL,                         -- of them with a PDP configuration
+    due         int NOT NULL,                         -- of these to be read
+    warning     text                                  -- why the promise cannot be kept
+);
+
+-- Who is still to be read. A row goes with its answer, so a slice that died goes on where it was.
+CREATE TABLE factpulse.pdp_due (
+    uid       uuid PRIMARY KEY REFERENCES factpulse.clients,
+    sync_id   bigint NOT NULL REFERENCES factpulse.pdp_syncs,
+    slice     int NOT NULL,
+    place     int NOT NULL                            -- what has changed first, then what was read longest ago
+);
+CREATE INDEX pdp_due_by_slice ON factpulse.pdp_due (sync_id, slice, place);

@@ -2,7 +2,7 @@
 enum Check: String, CaseIterable, Encodable, Sendable {
     case settings, secrets
     case database, schema, rights, durability, connections, pooler, transactions
-    case workers, rateLimit = "rate limit", jobs, batches, runs, rows
+    case workers, rateLimit = "rate limit", jobs, batches, runs, rows, sync
     case api, credentials, clients, quota
     case clock
 
@@ -13,7 +13,7 @@ enum Check: String, CaseIterable, Encodable, Sendable {
         case .secrets, .database, .api: .settings
         case .schema, .durability, .connections, .pooler, .transactions, .clock: .database
         case .rights: .schema
-        case .workers, .runs: .rights
+        case .workers, .runs, .sync: .rights
         case .rateLimit, .jobs, .batches: .workers
         case .rows: .runs
         case .credentials: .api

@@ -85,7 +85,7 @@ struct DatabaseExamination {
     }
 
     private func rights(_ database: Database, _ facts: ServerFacts) async throws -> Finding {
-        ServerChecks.rights(try await database.missingRights(in: ["queue", "factpulse"]), facts)
+        ServerChecks.rights(try await database.missingRights(in: ["queue", "factpulse", "reporting"]), facts)
     }
 
     /// - Returns: How many workers live.
@@ -107,6 +107,11 @@ struct DatabaseExamination {
             diagnosis[.rows] = BulkChecks.rows(bulk)
         } catch {
             diagnosis[.runs] = Finding(error)
+        }
+        do {
+            diagnosis[.sync] = SyncChecks.freshness(try await SyncStore(database).overview())
+        } catch {
+            diagnosis[.sync] = Finding(error)
         }
         return living
     }

@@ -17,6 +17,10 @@ struct TextTable {
         rows.append(cells)
     }
 
+    mutating func add(cells: [String]) {
+        rows.append(cells)
+    }
+
     /// Without a line end at its end.
     var text: String {
         let lines = [columns.map(\.title)] + rows

@@ -4,7 +4,7 @@ extension StatusReport {
         let wrong = problems.map { Output.bold("! \($0.check): \($0.message)") }
         let parts = [
             wrong.isEmpty ? "Nothing is wrong." : wrong.joined(separator: "\n"),
-            workersText, jobsText, ratesText, runsText,
+            workersText, jobsText, ratesText, runsText, syncsText,
         ]
         return parts.filter { !$0.isEmpty }.joined(separator: "\n\n")
     }
@@ -56,6 +56,26 @@ extension StatusReport {
                 limit.cap.spoken,
                 limit.throttled.counted("time"),
                 limit.blockedSeconds > 0 ? Duration.seconds(limit.blockedSeconds).spoken : ""
+            )
+        }
+        return table.isEmpty ? "" : table.text
+    }
+
+    private var syncsText: String {
+        var table = TextTable([
+            ("sync", .left), ("rows", .right), ("age", .left), ("promised", .left), ("coverage", .right),
+            ("last", .left),
+            ("account", .left),
+        ])
+        for sync in syncs {
+            table.add(
+                sync.stream,
+                sync.rows.grouped,
+                sync.ageSeconds.map { Duration.seconds($0).spoken } ?? "never complete",
+                Duration.seconds(sync.promiseSeconds).spoken,
+                sync.coveragePercent.map { "\($0.spoken) %" } ?? "",
+                sync.lastOutcome ?? "",
+                sync.account
             )
         }
         return table.isEmpty ? "" : table.text

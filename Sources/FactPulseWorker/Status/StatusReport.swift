@@ -47,24 +47,37 @@ struct StatusReport: Encodable {
         let reason: String?
     }
 
+    struct Sync: Encodable {
+        let stream: String
+        let account: String
+        let ageSeconds: Int?
+        let promiseSeconds: Int
+        let kept: Bool
+        let rows: Int
+        let coveragePercent: Double?
+        let lastOutcome: String?
+    }
+
     let schemaVersion = 1
     let problems: [Problem]
     let workers: [Worker]
     let jobs: [Jobs]
     let rateLimits: [RateLimit]
     let runs: [Run]
+    let syncs: [Sync]
 
-    init(queue: QueueOverview, bulk: BulkOverview, settings: Settings) {
+    init(queue: QueueOverview, bulk: BulkOverview, sync: SyncOverview, settings: Settings) {
         let findings: [(Check, Finding)] = [
             (.jobs, QueueChecks.jobs(queue)), (.runs, BulkChecks.runs(bulk)), (.rows, BulkChecks.rows(bulk)),
             (.workers, QueueChecks.workers(queue)), (.rateLimit, QueueChecks.rateLimit(queue, settings)),
-            (.batches, QueueChecks.batches(queue)),
+            (.batches, QueueChecks.batches(queue)), (.sync, SyncChecks.freshness(sync)),
         ]
         problems = findings.filter { !$0.1.isOK }.map { Problem(check: $0.rawValue, message: $1.message) }
         workers = queue.workers.map(Worker.init)
         jobs = Self.jobs(queue)
         rateLimits = queue.rateLimits.map(RateLimit.init)
         runs = bulk.runs.map(Run.init)
+        syncs = sync.streams.map(Sync.init)
     }
 
     /// One line a kind, be it of jobs that wait or of jobs that ended badly.
@@ -117,6 +130,19 @@ extension StatusReport.Run {
         self.open = run.open
         needsReview = run.needsReview
         reason = run.run.reason
+    }
+}
+
+extension StatusReport.Sync {
+    fileprivate init(_ stream: SyncOverview.Stream) {
+        self.stream = stream.name
+        account = stream.account
+        ageSeconds = stream.age
+        promiseSeconds = stream.promise
+        kept = stream.isKept
+        rows = stream.rows
+        coveragePercent = stream.coverage
+        lastOutcome = stream.lastOutcome
     }
 }
 

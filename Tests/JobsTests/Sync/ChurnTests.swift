@@ -22,7 +22,7 @@ struct ChurnTests {
         for seed in 1...Self.seeds {
             try await BulkFixture.with { bulk in
                 try await bulk.database.execute(
-                    "TRUNCATE factpulse.clients, factpulse.client_history, factpulse.sweeps"
+                    "TRUNCATE factpulse.clients, factpulse.client_history, factpulse.sweeps CASCADE"
                 )
                 let world = bulk.server.world
                 await world.seedClients(Self.clients)
