@@ -10,7 +10,7 @@ struct SyncCostTests {
     {
         try await WorkerFixture.withPrivatePostgres(settings: ["FACTPULSE_RATE_LIMIT": "0"]) { fixture, _ in
             try await fixture.sandbox.seedClients(Chaos.syncClients)
-            try await fixture.synced("clients")
+            try await fixture.firstSync()
             let (updates, wal) = (try await fixture.updates(), try await fixture.wal())
             let calls = try await fixture.lists()
 
@@ -29,6 +29,28 @@ struct SyncCostTests {
 }
 
 extension WorkerFixture {
+    /// Into empty tables, with what it took.
+    fileprivate func firstSync() async throws {
+        let start = ContinuousClock.now
+        let worker = try await livingWorker()
+        let ended = try await command("sync", "clients", "--wait", "--json", within: .seconds(300))
+        #expect(ended.object?["appeared"] as? Int == Chaos.syncClients, "\(ended.stderr)")
+        let figures = Figures(title: "first sync of \(Chaos.syncClients) clients")
+        try figures.note("seconds in all", (ContinuousClock.now - start) / .seconds(1))
+        let spent = try await database.query(
+            """
+            SELECT extract(epoch FROM s.ended_at - s.began_at)::float8, extract(epoch FROM j.ended_at - s.ended_at)::float8
+              FROM factpulse.sweeps s JOIN queue.jobs j ON j.id = s.job_id
+            """
+        )[0].decode((Double.self, Double.self))
+        try figures.note("seconds of reading", spent.0)
+        try figures.note("rows a second from the stage into the tables", Double(Chaos.syncClients) / spent.1)
+        let status = try String(contentsOfFile: "/proc/\(worker.pid)/status", encoding: .utf8)
+        try figures.note("kB of memory at most", status.matches(of: /VmHWM:\s+(\d+)/).first.map { String($0.1) } ?? "?")
+        worker.signal(SIGTERM)
+        #expect(try await worker.waitForExit().exit == .code(0))
+    }
+
     fileprivate func wal() async throws -> Int {
         try #require(try await number("SELECT (pg_current_wal_insert_lsn() - '0/0')::bigint"))
     }
