@@ -19,6 +19,7 @@ struct ClaimPace {
     private var cursors: [String: JobStore.ClaimCursor] = [:]
     private var headDue = ContinuousClock.now
     private var headIsCheap = true
+    private var headRested = ContinuousClock.now
     private var foundAt = ContinuousClock.now
     private var wasWoken = false
 
@@ -36,8 +37,7 @@ struct ClaimPace {
     }
 
     /// - Parameter isFull: Whether as many were found as were asked for, so that more may stand right behind them.
-    mutating func found(_ last: ClaimedJob, in queue: String, isFull: Bool) {
-        let cursor = JobStore.ClaimCursor(priority: last.priority, jobID: last.id)
+    mutating func found(_ cursor: JobStore.ClaimCursor, in queue: String, isFull: Bool) {
         foundAt = .now
         guard !isFull, let old = cursors[queue], old > cursor else { return cursors[queue] = cursor }
     }
@@ -45,6 +45,7 @@ struct ClaimPace {
     /// - Parameter time: How long the claim took.
     mutating func claimedFromHead(in time: Duration) {
         headIsCheap = time < Self.cheap
+        headRested = .now + time
         headDue = .now + (headIsCheap ? Self.headInterval : max(Self.headInterval, time * 10))
     }
 
@@ -53,6 +54,11 @@ struct ClaimPace {
     mutating func wantsHead() -> Bool {
         if headIsCheap { headDue = .now }
         return isHeadDue
+    }
+
+    /// To be called when a job has come back to the head. However dear that is, it is looked at half of the time.
+    mutating func cameBack() {
+        headDue = min(headDue, headRested)
     }
 
     /// To be called after each wake-up.

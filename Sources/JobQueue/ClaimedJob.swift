@@ -12,6 +12,8 @@ package struct ClaimedJob: Sendable {
     package let priority: Int
     package let batchID: Int64?
     package let holdsUniqueKey: Bool
+    /// Held while it runs.
+    package let concurrencyKey: String?
 
     var isLastAttempt: Bool { attempt >= maximumAttempts }
 }

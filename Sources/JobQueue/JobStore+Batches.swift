@@ -30,6 +30,7 @@ extension JobStore {
     }
 
     /// Enqueues one job an element of `arguments`, JSON texts, in order.
+    /// - Parameter concurrencyKeys: As many as `arguments`; `nil`: none has one.
     /// - Returns: how many.
     @discardableResult
     package static func enqueueMany(
@@ -38,11 +39,13 @@ extension JobStore {
         queue: String = "default",
         priority: Int = 100,
         batch: Int64? = nil,
+        concurrencyKeys: [String?]? = nil,
         in executor: some SQLExecutor
     ) async throws -> Int {
         let rows = try await executor.query(
             """
-            SELECT queue.enqueue_many(\(kind), \(arguments)::jsonb[], \(queue), now(), \(priority)::int, NULL, \(batch)::bigint)
+            SELECT queue.enqueue_many(\(kind), \(arguments)::jsonb[], \(queue), now(), \(priority)::int, NULL, \(batch)::bigint,
+                                      \(concurrencyKeys)::text[])
             """
         )
         return try rows[0].decode(at: 0, as: Int.self)

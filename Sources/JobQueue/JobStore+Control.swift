@@ -80,31 +80,36 @@ extension JobStore {
 
     /// Ends a job that waits. One that runs is refused.
     package func cancel(_ id: Int64) async throws -> JobControlResult {
-        let cancelled = try await database.transaction { transaction in
-            let waiting = try await transaction.query(
-                """
-                WITH gone AS (
-                    DELETE FROM queue.ready WHERE job_id = \(id)
-                       AND (queue, priority) = (SELECT queue, priority FROM queue.jobs WHERE id = \(id))
-                    RETURNING job_id
-                ), late AS (
-                    DELETE FROM queue.scheduled WHERE job_id = \(id) RETURNING job_id
-                ), told AS (
-                    INSERT INTO queue.attempts (job_id, attempt, token, worker, outcome, error, started_at)
-                    SELECT id, attempt, 0, 'nobody', 'cancelled', 'cancelled by an operator', now()
-                      FROM queue.jobs WHERE id IN (SELECT job_id FROM gone UNION SELECT job_id FROM late)
-                )
-                UPDATE queue.jobs SET state = 'cancelled', ended_at = now(), error = 'cancelled by an operator'
-                 WHERE id IN (SELECT job_id FROM gone UNION SELECT job_id FROM late)
-                RETURNING batch_id
-                """
+        let answers = try await database.pipeline([
+            """
+            WITH gone AS (
+                DELETE FROM queue.ready WHERE job_id = \(id)
+                   AND (queue, priority) = (SELECT queue, priority FROM queue.jobs WHERE id = \(id))
+                RETURNING job_id
+            ), late AS (
+                DELETE FROM queue.scheduled WHERE job_id = \(id) RETURNING job_id
+            ), aside AS (
+                DELETE FROM queue.parked
+                 WHERE (concurrency_key, queue, priority, job_id) =
+                       (SELECT concurrency_key, queue, priority, id FROM queue.jobs WHERE id = \(id))
+                RETURNING job_id
+            ), waiting AS (
+                SELECT job_id FROM gone UNION SELECT job_id FROM late UNION SELECT job_id FROM aside
+            ), told AS (
+                INSERT INTO queue.attempts (job_id, attempt, token, worker, outcome, error, started_at)
+                SELECT id, attempt, 0, 'nobody', 'cancelled', 'cancelled by an operator', now()
+                  FROM queue.jobs WHERE id IN (SELECT job_id FROM waiting)
             )
-            guard let row = waiting.first else { return (false, Int64?.none) }
-            try await transaction.execute("SELECT queue.let_go(ARRAY[\(id)::bigint])")
-            return (true, try row.decode(at: 0, as: Int64?.self))
-        }
-        guard cancelled.0 else { return try await refusal(of: id) }
-        try await finishBatches(Set([cancelled.1].compactMap(\.self)))
+            UPDATE queue.jobs SET state = 'cancelled', ended_at = now(), error = 'cancelled by an operator'
+             WHERE id IN (SELECT job_id FROM waiting)
+            RETURNING batch_id
+            """,
+            "SELECT queue.let_go(ARRAY[\(id)::bigint])",
+            // It may have been the one that was to run next.
+            "SELECT queue.release_keys(array_agg(concurrency_key)) FROM queue.jobs WHERE id = \(id) AND concurrency_key IS NOT NULL",
+        ])
+        guard let row = answers[0].first else { return try await refusal(of: id) }
+        try await finishBatches(Set([try row.decode(at: 0, as: Int64?.self)].compactMap(\.self)))
         return .done
     }
 
@@ -116,9 +121,10 @@ extension JobStore {
                 UPDATE queue.jobs
                    SET state = 'pending', ended_at = NULL, attempt = 0, crashes = 0, error = NULL, unique_key = NULL, batch_id = NULL
                  WHERE id = \(id) AND state IN ('failed', 'cancelled', 'quarantined')
-                RETURNING id, queue, priority
+                RETURNING id, queue, priority, concurrency_key
             ), ready AS (
-                INSERT INTO queue.ready (queue, priority, job_id) SELECT queue, priority, id FROM revived
+                INSERT INTO queue.ready (queue, priority, job_id, concurrency_key)
+                SELECT queue, priority, id, concurrency_key FROM revived
             )
             SELECT queue.wake() FROM revived
             """

@@ -15,13 +15,14 @@ extension JobStore {
         delay: Duration?,
         priority: Int,
         uniqueKey: String?,
+        concurrencyKey: String?,
         in executor: some SQLExecutor
     ) async throws -> Int64 {
         let rows = try await executor.query(
             """
             SELECT queue.enqueue(\(kind), \(arguments)::jsonb, \(queue),
                                  coalesce(\(time)::timestamptz, now()) + coalesce(\(delay)::interval, '0'),
-                                 \(priority)::int, \(uniqueKey))
+                                 \(priority)::int, \(uniqueKey), NULL, \(concurrencyKey))
             """
         )
         return try rows[0].decode(at: 0, as: Int64.self)

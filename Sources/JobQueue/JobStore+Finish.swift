@@ -24,6 +24,9 @@ extension JobStore {
         var statements: [SQL] = [Self.byIndex]
         if !ended.ids.isEmpty { statements += ended.statements }
         if !returned.ids.isEmpty { statements.append(returned.statement) }
+        // Last, when the leases are gone.
+        let keys = sorted.compactMap(\.job.concurrencyKey)
+        if !keys.isEmpty { statements.append("SELECT NULL::bigint FROM queue.release_keys(\(keys))") }
         CrashPoint.reached("before-end")
         let results = try await database.pipeline(statements)
         let batches = Set(sorted.compactMap(\.job.batchID))
@@ -138,12 +141,12 @@ private struct ReturnedJobs {
         ), counted AS (
             UPDATE queue.jobs j SET attempt = j.attempt + 1, error = m.error FROM mine m WHERE j.id = m.job_id AND m.error IS NOT NULL
         ), later AS (
-            INSERT INTO queue.scheduled (run_at, job_id, queue, priority)
-            SELECT now() + make_interval(secs => m.wait), m.job_id, j.queue, j.priority
+            INSERT INTO queue.scheduled (run_at, job_id, queue, priority, concurrency_key)
+            SELECT now() + make_interval(secs => m.wait), m.job_id, j.queue, j.priority, j.concurrency_key
               FROM mine m JOIN queue.jobs j ON j.id = m.job_id WHERE m.wait > 0
         ), at_once AS (
-            INSERT INTO queue.ready (queue, priority, job_id)
-            SELECT j.queue, j.priority, m.job_id FROM mine m JOIN queue.jobs j ON j.id = m.job_id WHERE m.wait <= 0
+            INSERT INTO queue.ready (queue, priority, job_id, concurrency_key)
+            SELECT j.queue, j.priority, m.job_id, j.concurrency_key FROM mine m JOIN queue.jobs j ON j.id = m.job_id WHERE m.wait <= 0
         )
         SELECT job_id FROM mine
         """

@@ -36,71 +36,78 @@ extension JobStore {
     /// transaction open, and its lease with it, until the server ends that.
     /// - Returns: `nil` when the worker beats again, or another rescues it.
     static func rescue(_ worker: Int64, silentFor silence: Duration, on database: Database) async throws -> Rescue? {
-        let found = try await database.transaction { transaction in
-            // In a statement of its own: what follows must see the leases of every claim that came before the lock.
-            // A claim after it waits, and then finds no worker; where the row had to stay, its leases are found next time.
-            let dead = try await transaction.query(
-                """
-                SELECT name FROM queue.workers
-                 WHERE id = \(worker) AND beat_at < now() - \(silence)::interval FOR UPDATE SKIP LOCKED
-                """
-            )
-            guard let name = try dead.first?.decode(at: 0, as: String.self) else { return Rescue?.none }
-            let rescue = try await bury(worker, name, in: transaction)
-            // Who rescues may have no slot free.
-            try await transaction.execute("SELECT queue.wake()")
-            return rescue
+        let dead: SQL = "id = \(worker) AND beat_at < now() - \(silence)::interval"
+        let answers: [[Row]]
+        do {
+            // Sent at once: no process that stops can keep the holders of keys locked.
+            answers = try await database.pipeline([
+                byIndex,
+                // In a statement of its own: what follows must see the leases of every claim that came before the lock.
+                // A claim after it waits, and then finds no worker; where the row had to stay, its leases are found
+                // next time. NOWAIT: when a claim of this worker or another rescue is under way, nothing must follow.
+                "SELECT FROM queue.workers WHERE \(dead) FOR UPDATE NOWAIT",
+                bury(dead),
+                "SELECT queue.release_orphaned_keys()",
+                // Who rescues may have no slot free.
+                "SELECT queue.wake()",
+            ])
+        } catch {
+            guard error.sqlState == "55P03" else { throw error }
+            return nil
         }
-        if let batches = found?.batches, !batches.isEmpty {
+        guard let row = answers[2].first else { return nil }
+        let (name, jobs, ended, batches) = try row.decode((String.self, Int.self, [Int64]?.self, [Int64]?.self))
+        if let batches {
             try await database.execute("SELECT queue.finish_batches(\(batches)::bigint[])")
         }
-        return found
+        return Rescue(worker: name, jobs: jobs, ended: ended ?? [])
     }
 
-    private static func bury(_ worker: Int64, _ name: String, in transaction: Transaction) async throws -> Rescue {
-        try await transaction.execute(byIndex)
-        let rows = try await transaction.query(
-            """
-            WITH held AS MATERIALIZED (
-                SELECT job_id FROM queue.leases WHERE worker_id = \(worker) FOR UPDATE SKIP LOCKED
-            ), freed AS (
-                DELETE FROM queue.leases l USING held WHERE l.job_id = held.job_id
-                RETURNING l.job_id, l.token, l.started_at
-            ), judged AS (
-                UPDATE queue.jobs j
-                   SET crashes = j.crashes + 1,
-                       attempt = j.attempt + 1,
-                       state = CASE WHEN j.crashes + 1 >= coalesce(k.max_crashes, 3) THEN 'quarantined'
-                                    WHEN j.attempt + 1 >= j.max_attempts THEN 'failed' ELSE 'pending' END,
-                       ended_at = CASE WHEN j.crashes + 1 >= coalesce(k.max_crashes, 3) OR j.attempt + 1 >= j.max_attempts THEN now() END,
-                       error = 'the worker ' || \(name)::text || ' vanished while it ran this job'
-                  FROM freed f
-                  JOIN queue.jobs o ON o.id = f.job_id
-                  LEFT JOIN queue.kinds k ON k.kind = o.kind
-                 WHERE j.id = f.job_id
-                RETURNING j.id, j.state, j.queue, j.priority, j.attempt, j.error, j.batch_id, f.token, f.started_at
-            ), told AS (
-                INSERT INTO queue.attempts (job_id, attempt, token, worker, outcome, error, started_at)
-                SELECT id, attempt, token, \(name), 'crashed', error, started_at FROM judged
-            ), back AS (
-                INSERT INTO queue.ready (queue, priority, job_id) SELECT queue, priority, id FROM judged WHERE state = 'pending'
-            ), unkeyed AS (
-                DELETE FROM queue.unique_keys u USING judged WHERE u.job_id = judged.id AND judged.state <> 'pending'
-            ), unbatched AS (
-                DELETE FROM queue.batch_members m USING judged
-                 WHERE m.batch_id = judged.batch_id AND m.job_id = judged.id AND judged.state <> 'pending'
-            ), buried AS (
-                DELETE FROM queue.workers
-                 WHERE id = \(worker)
-                   AND NOT EXISTS (SELECT FROM queue.leases WHERE worker_id = \(worker) AND job_id NOT IN (SELECT job_id FROM held))
-            )
-            SELECT (SELECT count(*) FROM judged),
-                   (SELECT array_agg(id) FROM judged WHERE state <> 'pending'),
-                   (SELECT array_agg(DISTINCT batch_id) FROM judged WHERE state <> 'pending' AND batch_id IS NOT NULL)
-            """
+    private static func bury(_ dead: SQL) -> SQL {
+        """
+        WITH dead AS MATERIALIZED (
+            SELECT id, name FROM queue.workers WHERE \(dead)
+        ), held AS MATERIALIZED (
+            SELECT job_id FROM queue.leases WHERE worker_id = (SELECT id FROM dead) FOR UPDATE SKIP LOCKED
+        ), freed AS (
+            DELETE FROM queue.leases l USING held WHERE l.job_id = held.job_id
+            RETURNING l.job_id, l.token, l.worker_id, l.started_at
+        ), judged AS (
+            UPDATE queue.jobs j
+               SET crashes = j.crashes + 1,
+                   attempt = j.attempt + 1,
+                   state = CASE WHEN j.crashes + 1 >= coalesce(k.max_crashes, 3) THEN 'quarantined'
+                                WHEN j.attempt + 1 >= j.max_attempts THEN 'failed' ELSE 'pending' END,
+                   ended_at = CASE WHEN j.crashes + 1 >= coalesce(k.max_crashes, 3) OR j.attempt + 1 >= j.max_attempts THEN now() END,
+                   error = 'the worker ' || dead.name || ' vanished while it ran this job'
+              FROM freed f
+              JOIN dead ON dead.id = f.worker_id
+              JOIN queue.jobs o ON o.id = f.job_id
+              LEFT JOIN queue.kinds k ON k.kind = o.kind
+             WHERE j.id = f.job_id
+            RETURNING j.id, j.state, j.queue, j.priority, j.concurrency_key, j.attempt, j.error, j.batch_id, f.token, dead.name, f.started_at
+        ), told AS (
+            INSERT INTO queue.attempts (job_id, attempt, token, worker, outcome, error, started_at)
+            SELECT id, attempt, token, name, 'crashed', error, started_at FROM judged
+        ), back AS (
+            INSERT INTO queue.ready (queue, priority, job_id, concurrency_key)
+            SELECT queue, priority, id, concurrency_key FROM judged WHERE state = 'pending'
+        ), unkeyed AS (
+            DELETE FROM queue.unique_keys u USING judged WHERE u.job_id = judged.id AND judged.state <> 'pending'
+        ), unbatched AS (
+            DELETE FROM queue.batch_members m USING judged
+             WHERE m.batch_id = judged.batch_id AND m.job_id = judged.id AND judged.state <> 'pending'
+        ), buried AS (
+            DELETE FROM queue.workers w USING dead
+             WHERE w.id = dead.id
+               AND NOT EXISTS (SELECT FROM queue.leases WHERE worker_id = dead.id AND job_id NOT IN (SELECT job_id FROM held))
         )
-        let (jobs, ended, batches) = try rows[0].decode((Int.self, [Int64]?.self, [Int64]?.self))
-        return Rescue(worker: name, jobs: jobs, ended: ended ?? [], batches: batches ?? [])
+        SELECT name,
+               (SELECT count(*) FROM judged),
+               (SELECT array_agg(id) FROM judged WHERE state <> 'pending'),
+               (SELECT array_agg(DISTINCT batch_id) FROM judged WHERE state <> 'pending' AND batch_id IS NOT NULL)
+          FROM dead
+        """
     }
 
     struct Rescue: Sendable {
@@ -110,8 +117,6 @@ extension JobStore {
         let jobs: Int
         /// Jobs that were not given back: quarantined, or out of attempts.
         let ended: [Int64]
-        /// Whose members those were.
-        fileprivate let batches: [Int64]
     }
 
     /// Gives back the leases of a living worker that it does not know of, with no attempt spent. No claim of that worker
@@ -119,7 +124,11 @@ extension JobStore {
     /// - Parameter held: The tokens that it knows.
     /// - Returns: how many were given back.
     func giveBack(heldBy worker: Int64, except held: [Int64]) async throws -> Int {
-        try await queryByIndex(Self.giveBack(of: worker, except: held)).count
+        try await database.pipeline([
+            Self.byIndex,
+            Self.giveBack(of: worker, except: held),
+            "SELECT queue.release_orphaned_keys()",
+        ])[1].count
     }
 
     /// Gives back what a stopping worker still holds, with no attempt spent, and takes it from among the living.
@@ -128,6 +137,7 @@ extension JobStore {
             // In a statement of its own, as in the rescue: a claim whose answer was lost may still be under way.
             "SELECT FROM queue.workers WHERE id = \(worker) FOR UPDATE",
             Self.giveBack(of: worker, except: []),
+            "SELECT queue.release_orphaned_keys()",
             "DELETE FROM queue.workers WHERE id = \(worker)",
             "SELECT queue.wake()",
         ])
@@ -141,20 +151,22 @@ extension JobStore {
                AND NOT EXISTS (SELECT FROM unnest(\(held)::bigint[]) AS held (token) WHERE held.token = l.token)
             RETURNING l.job_id
         )
-        INSERT INTO queue.ready (queue, priority, job_id)
-        SELECT j.queue, j.priority, j.id FROM freed f JOIN queue.jobs j ON j.id = f.job_id
+        INSERT INTO queue.ready (queue, priority, job_id, concurrency_key)
+        SELECT j.queue, j.priority, j.id, j.concurrency_key FROM freed f JOIN queue.jobs j ON j.id = f.job_id
         RETURNING job_id
         """
     }
 
-    /// Finishes batches whose last member ended in a worker that vanished before it could ask.
-    static func sweepBatches(on database: Database) async throws {
+    /// Finishes batches whose last member ended in a worker that vanished before it could ask. Brings back parked jobs
+    /// whose key nobody holds: there are none, unless who was cancelling one was cut off just then.
+    static func sweep(on database: Database) async throws {
         try await database.execute(
             """
-            SELECT queue.finish_batches(array_agg(b.id)) FROM queue.batches b
-             WHERE b.finished_at IS NULL AND b.sealed
-               AND NOT EXISTS (SELECT FROM queue.batch_members m WHERE m.batch_id = b.id)
-            HAVING count(*) > 0
+            SELECT queue.release_orphaned_keys(),
+                   (SELECT queue.finish_batches(array_agg(b.id)) FROM queue.batches b
+                     WHERE b.finished_at IS NULL AND b.sealed
+                       AND NOT EXISTS (SELECT FROM queue.batch_members m WHERE m.batch_id = b.id)
+                    HAVING count(*) > 0)
             """
         )
     }

@@ -51,6 +51,7 @@ package struct JobStore: Sendable {
     /// - Parameters:
     ///   - arguments: JSON text of an object.
     ///   - delay: From now, by the database's clock.
+    ///   - concurrencyKey: Of the jobs that share one, of whatever kind and queue, at most one runs at a time.
     /// - Returns: the job's id, or that of the job that holds `uniqueKey`.
     /// - Throws: `PostgresError` with SQLSTATE 22023 and a sentence for people when kind or arguments do not fit.
     @discardableResult
@@ -61,13 +62,14 @@ package struct JobStore: Sendable {
         delay: Duration? = nil,
         priority: Int = 100,
         uniqueKey: String? = nil,
+        concurrencyKey: String? = nil,
         maximumAttempts: Int? = nil,
         in executor: some SQLExecutor
     ) async throws -> Int64 {
         let rows = try await executor.query(
             """
             SELECT queue.enqueue(\(kind), \(arguments)::jsonb, \(queue), now() + coalesce(\(delay)::interval, '0'),
-                                 \(priority)::int, \(uniqueKey), \(maximumAttempts)::int)
+                                 \(priority)::int, \(uniqueKey), \(maximumAttempts)::int, \(concurrencyKey))
             """
         )
         return try rows[0].decode(at: 0, as: Int64.self)

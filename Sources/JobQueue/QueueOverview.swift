@@ -7,6 +7,8 @@ package struct QueueOverview: Sendable {
         package let kind: JobKind
         package let ready: Int
         package let scheduled: Int
+        /// Due, but behind a job that holds their concurrency key.
+        package let parked: Int
         package let running: Int
         /// The age of the oldest ready one, from when it was made.
         package let oldestReady: Duration?
@@ -61,10 +63,11 @@ extension JobStore {
         let answers = try await database.pipeline([
             """
             SELECT j.kind, count(*) FILTER (WHERE w.place = 'ready'), count(*) FILTER (WHERE w.place = 'scheduled'),
-                   count(*) FILTER (WHERE w.place = 'running'),
+                   count(*) FILTER (WHERE w.place = 'parked'), count(*) FILTER (WHERE w.place = 'running'),
                    extract(epoch FROM now() - min(j.created_at) FILTER (WHERE w.place = 'ready'))::float8
               FROM (SELECT job_id, 'ready' AS place FROM queue.ready
                     UNION ALL SELECT job_id, 'scheduled' FROM queue.scheduled
+                    UNION ALL SELECT job_id, 'parked' FROM queue.parked
                     UNION ALL SELECT job_id, 'running' FROM queue.leases) w
               JOIN queue.jobs j ON j.id = w.job_id
              GROUP BY j.kind ORDER BY j.kind
@@ -106,8 +109,8 @@ extension JobStore {
 extension QueueOverview.Depth {
     fileprivate init(_ row: Row) throws {
         let seconds: Double?
-        (kind, ready, scheduled, running, seconds) = try row.decode(
-            (JobKind.self, Int.self, Int.self, Int.self, Double?.self)
+        (kind, ready, scheduled, parked, running, seconds) = try row.decode(
+            (JobKind.self, Int.self, Int.self, Int.self, Int.self, Double?.self)
         )
         oldestReady = seconds.map { .seconds($0) }
     }

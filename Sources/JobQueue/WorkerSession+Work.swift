@@ -37,8 +37,9 @@ extension WorkerSession {
                 if audit.isDue() { try await giveBackUnknown() }
                 await waitWhileClosed()
                 guard let wanted = await freeSlots() else { continue }
+                if passedOn.take() { pace.cameBack() }
                 let fromHead = pace.isHeadDue
-                let claimed = try await claim(wanted, fromHead: fromHead, &pace)
+                let (claimed, hasMore) = try await claim(wanted, fromHead: fromHead, &pace)
                 failures = 0
                 if !claimed.isEmpty { CrashPoint.reached("after-claim") }
                 held.add(claimed)
@@ -46,7 +47,7 @@ extension WorkerSession {
                 for job in claimed {
                     jobs.addTask { await run(job, cutShort: cutShort) }
                 }
-                if claimed.count == wanted {
+                if hasMore {
                     if ContinuousClock.now >= replanDue {
                         store.database.forgetPlans()
                         replanDue = .now.advanced(by: Self.replanInterval)
@@ -87,18 +88,23 @@ extension WorkerSession {
         return min(slots.free, Self.claimAtMost)
     }
 
-    private func claim(_ wanted: Int, fromHead: Bool, _ pace: inout ClaimPace) async throws -> [ClaimedJob] {
+    /// - Returns: what was claimed, and whether there may be more to claim at once.
+    private func claim(_ wanted: Int, fromHead: Bool, _ pace: inout ClaimPace) async throws
+        -> (jobs: [ClaimedJob], hasMore: Bool)
+    {
         let begin = ContinuousClock.now
         var claimed: [ClaimedJob] = []
+        var hasMore = false
         for queue in configuration.queues where claimed.count < wanted {
             let left = wanted - claimed.count
             let cursor = pace.cursor(of: queue, fromHead: fromHead)
             let found = try await store.claim(left, from: queue, after: cursor, for: id)
-            if let last = found.last { pace.found(last, in: queue, isFull: found.count == left) }
-            claimed += found
+            if let last = found.cursor { pace.found(last, in: queue, isFull: found.seen == left) }
+            claimed += found.jobs
+            hasMore = hasMore || found.seen == left
         }
         if fromHead { pace.claimedFromHead(in: .now - begin) }
-        return claimed
+        return (claimed, hasMore)
     }
 
     private func giveBackUnknown() async throws {

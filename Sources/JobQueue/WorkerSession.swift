@@ -25,6 +25,8 @@ struct WorkerSession: Sendable {
     let liveness: Liveness
     let slots: Slots
     let held = HeldLeases()
+    /// An ended job may have brought another one back to the head of its queue.
+    let passedOn = Flag()
     let completions = CompletionBuffer()
     let timeLimits = TimeLimits()
 
@@ -126,7 +128,7 @@ struct WorkerSession: Sendable {
                 for worker in try await JobStore.silentWorkers(for: configuration.deadAfter, on: heartbeats) {
                     await rescue(worker)
                 }
-                if rounds % 4 == 0 { try await JobStore.sweepBatches(on: heartbeats) }
+                if rounds % 4 == 0 { try await JobStore.sweep(on: heartbeats) }
             } catch let error as PostgresError where error.isTransient {
                 logger.warning("Could not look for dead workers", metadata: ["error": "\(error)"])
             }
@@ -195,7 +197,9 @@ struct WorkerSession: Sendable {
                 )
             }
             held.remove(accepted.map(\.job) + stale.map(\.job))
-            if accepted.contains(where: \.comesBack) { wake.ring() }
+            let passesOn = accepted.contains { $0.job.concurrencyKey != nil }
+            if passesOn { passedOn.set() }
+            if passesOn || accepted.contains(where: \.comesBack) { wake.ring() }
             slots.nudge()
         }
     }

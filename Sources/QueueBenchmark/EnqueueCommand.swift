@@ -10,6 +10,7 @@ struct EnqueueCommand: AsyncParsableCommand {
 
     @Option(help: "How many.") var jobs: Int
     @Option(help: "Jobs a statement.") var slice = 5_000
+    @Option(help: "How many concurrency keys they share, 0 for none.") var keys = 0
     @Option(help: "Before the names of the figures.") var prefix = ""
 
     func run() async throws {
@@ -30,6 +31,7 @@ struct EnqueueCommand: AsyncParsableCommand {
 
     private func enqueue(from start: Int, count: Int, _ database: Database) async throws {
         let arguments = (start..<start + count).map { #"{"n": \#($0)}"# }
-        try await JobStore.enqueueMany(Noop.kind, arguments: arguments, in: database)
+        let shared = keys == 0 ? nil : (start..<start + count).map { "client:\($0 % keys)" }
+        try await JobStore.enqueueMany(Noop.kind, arguments: arguments, concurrencyKeys: shared, in: database)
     }
 }

@@ -68,8 +68,8 @@ struct BatchTests {
         let id = try await batch(1, queue)
         // As if the worker had died between the end of the job and the question after the batch.
         try await queue.database.execute("DELETE FROM queue.batch_members WHERE batch_id = \(id)")
-        try await JobStore.sweepBatches(on: queue.database)
-        try await JobStore.sweepBatches(on: queue.database)
+        try await JobStore.sweep(on: queue.database)
+        try await JobStore.sweep(on: queue.database)
         #expect(try await callbacks(queue) == 1)
     }
 
@@ -90,7 +90,7 @@ struct BatchTests {
         let worker = try await queue.register()
         let ends = try await queue.claim(1, for: worker).map { FinishedJob(job: $0, outcome: .completed) }
         #expect(try await queue.store.finish(ends) == Set(ends.map(\.job.id)))
-        try await JobStore.sweepBatches(on: queue.database)
+        try await JobStore.sweep(on: queue.database)
         #expect(try await queue.count("queue.batches WHERE id = \(id) AND finished_at IS NULL") == 1)
     }
 

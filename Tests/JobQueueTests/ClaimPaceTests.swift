@@ -3,18 +3,8 @@ import Testing
 @testable import JobQueue
 
 struct ClaimPaceTests {
-    private func job(_ id: Int64, priority: Int = 100) -> ClaimedJob {
-        ClaimedJob(
-            id: id,
-            token: 0,
-            kind: "noop",
-            arguments: "{}",
-            attempt: 1,
-            maximumAttempts: 1,
-            priority: priority,
-            batchID: nil,
-            holdsUniqueKey: false
-        )
+    private func job(_ id: Int64, priority: Int = 100) -> JobStore.ClaimCursor {
+        JobStore.ClaimCursor(priority: priority, jobID: id)
     }
 
     @Test func `a claim goes on behind the last job, and only a full one goes back`() {
@@ -34,13 +24,18 @@ struct ClaimPaceTests {
     @Test func `a claim from the head that is dear is made less often`() {
         var pace = ClaimPace(pollInterval: .seconds(1), idlePollInterval: .seconds(1))
         #expect(pace.isHeadDue)
-        pace.claimedFromHead(in: .milliseconds(1))
+        pace.claimedFromHead(in: .zero)
         #expect(!pace.isHeadDue)
+        pace.cameBack()
+        #expect(pace.isHeadDue, "who was waiting for a key does not wait for the interval too")
+        pace.claimedFromHead(in: .milliseconds(1))
         let cheap = pace.wantsHead()
         #expect(cheap, "where nothing stands behind the cursor, a cheap look costs nothing")
         pace.claimedFromHead(in: .seconds(60))
         let dear = pace.wantsHead()
         #expect(!dear)
+        pace.cameBack()
+        #expect(!pace.isHeadDue)
     }
 
     @Test func `who was woken for nothing looks once more when the window of that wake-up is over`() async throws {

@@ -73,7 +73,7 @@ struct ClaimTests {
         let ids = [try await queue.enqueue(), try await queue.enqueue(), try await queue.enqueue()]
         let worker = try await queue.register()
         let cursor = JobStore.ClaimCursor(priority: 100, jobID: ids[0])
-        let claimed = try await queue.store.claim(10, from: "default", after: cursor, for: worker)
+        let claimed = try await queue.store.claim(10, from: "default", after: cursor, for: worker).jobs
         #expect(claimed.map(\.id) == [ids[1], ids[2]])
     }
 }

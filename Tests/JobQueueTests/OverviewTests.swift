@@ -54,9 +54,14 @@ struct OverviewTests {
     @Test func `jobs are found in every state, whoever ended them`() async throws {
         let queue = try await QueueFixture(JobPolicy(description: "Crashes", maximumCrashes: 1))
         let worker = try await queue.register()
-        let names: [JobState] = [.done, .failed, .cancelled, .quarantined, .running, .ready, .scheduled]
+        let names: [JobState] = [.done, .failed, .cancelled, .quarantined, .running, .parked, .ready, .scheduled]
         var ids: [JobState: Int64] = [:]
-        for state in names { ids[state] = try await queue.enqueue(delay: state == .scheduled ? .seconds(60) : nil) }
+        for state in names {
+            ids[state] = try await queue.enqueue(
+                concurrencyKey: state == .running || state == .parked ? "a" : nil,
+                delay: state == .scheduled ? .seconds(60) : nil
+            )
+        }
         let byOperator = try await queue.enqueue()
         #expect(try await queue.store.cancel(byOperator) == .done)
         let held = try await queue.claim(3, for: worker)
@@ -69,7 +74,9 @@ struct OverviewTests {
         _ = try await queue.claim(1, for: unlucky)
         try await queue.silence(unlucky)
         _ = try await queue.rescue()
-        _ = try await queue.claim(1, for: worker)
+        // The running one, and the one behind its key.
+        #expect(try await queue.claim(2, for: worker).count == 1)
+        #expect(try await queue.store.overview().depths.map(\.parked) == [1])
         for state in names {
             let found = try await queue.store.list(state: state, kind: nil, limit: 10).map(\.id)
             let expected = [ids[state]].compactMap(\.self)

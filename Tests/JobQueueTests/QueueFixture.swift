@@ -22,15 +22,20 @@ struct QueueFixture {
     }
 
     @discardableResult
-    func enqueue(_ arguments: String = "{}", priority: Int = 100, uniqueKey: String? = nil, delay: Duration? = nil)
-        async throws -> Int64
-    {
+    func enqueue(
+        _ arguments: String = "{}",
+        priority: Int = 100,
+        uniqueKey: String? = nil,
+        concurrencyKey: String? = nil,
+        delay: Duration? = nil
+    ) async throws -> Int64 {
         try await JobStore.enqueue(
             Self.kind,
             arguments: arguments,
             delay: delay,
             priority: priority,
             uniqueKey: uniqueKey,
+            concurrencyKey: concurrencyKey,
             in: database
         )
     }
@@ -40,7 +45,7 @@ struct QueueFixture {
     }
 
     func claim(_ limit: Int, for worker: Int64) async throws -> [ClaimedJob] {
-        try await store.claim(limit, from: "default", after: JobStore.ClaimCursor(), for: worker)
+        try await store.claim(limit, from: "default", after: JobStore.ClaimCursor(), for: worker).jobs
     }
 
     func state(of id: Int64) async throws -> String? {

@@ -61,7 +61,7 @@ struct WorkerTests {
         )
         try await JobStore.sealBatch(batch, in: queue.database)
         let worker = try await queue.register()
-        #expect(try await queue.store.claim(1, from: "other", after: .init(), for: worker).count == 1)
+        #expect(try await queue.store.claim(1, from: "other", after: .init(), for: worker).jobs.count == 1)
 
         #expect(try await !queue.store.isEmpty(["default"], dueWithin: .seconds(60)))
         #expect(try await !queue.store.isEmpty(["nobody's", "other"], dueWithin: .seconds(60)))

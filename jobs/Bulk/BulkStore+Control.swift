@@ -105,7 +105,10 @@ extension BulkStore {
             }
             if isToBeSent {
                 try await transaction.execute(
-                    "SELECT \(ReleaseRow.enqueue(run.operation.jobKind, run: "\(id)::bigint", row: "\(row)::bigint"))"
+                    """
+                    SELECT \(ReleaseRow.enqueue(run.operation.jobKind, run: "r.run_id", row: "r.row", uid: "r.uid"))
+                      FROM factpulse.bulk_rows r WHERE r.run_id = \(id) AND r.row = \(row)
+                    """
                 )
                 if run.state == .finished { try await Self.follow(id, in: transaction) }
             }

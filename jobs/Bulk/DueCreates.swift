@@ -114,10 +114,24 @@ struct DueCreates: Sendable {
 
 /// A further job for one row whose first one has ended.
 enum ReleaseRow {
-    /// SQL that makes sure such a job exists; `run` and `row` are SQL too.
-    static func enqueue(_ kind: JobKind = CreateClient.kind, run: SQL, row: SQL) -> SQL {
+    /// SQL that makes sure such a job exists; `run`, `row` and `uid`, the client if it is known, are SQL too.
+    static func enqueue(_ kind: JobKind = CreateClient.kind, run: SQL, row: SQL, uid: SQL = "NULL::uuid") -> SQL {
         """
-        queue.enqueue(\(kind), jsonb_build_object('run', \(run), 'row', \(row)), unique_key => \(run) || ':' || \(row))
+        queue.enqueue(\(kind), jsonb_build_object('run', \(run), 'row', \(row)), unique_key => \(run) || ':' || \(row),
+                      concurrency_key => 'client:' || \(uid))
         """
+    }
+
+    /// The concurrency keys of jobs for rows whose clients are known, in order.
+    static func keys(run: Int64, rows: [Int64], in transaction: Transaction) async throws -> [String?] {
+        let keys = try await transaction.query(
+            """
+            SELECT 'client:' || r.uid
+              FROM unnest(\(rows)::bigint[]) WITH ORDINALITY AS o (row, place)
+              JOIN factpulse.bulk_rows r ON r.run_id = \(run) AND r.row = o.row
+             ORDER BY o.place
+            """
+        )
+        return try keys.map { try $0.decode(at: 0, as: String?.self) }
     }
 }

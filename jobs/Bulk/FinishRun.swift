@@ -66,7 +66,7 @@ package struct FinishRun: JobHandler {
             UPDATE factpulse.bulk_rows r SET releases = r.releases + 1, updated_at = now()
              WHERE r.run_id = \(run.id) AND r.row = ANY (ARRAY(\(orphans)))
                AND r.state = ANY (\(states)) AND r.releases < \(Self.maximumReleases)
-            RETURNING \(ReleaseRow.enqueue(kind, run: "r.run_id", row: "r.row"))
+            RETURNING \(ReleaseRow.enqueue(kind, run: "r.run_id", row: "r.row", uid: "r.uid"))
             """
         )
     }

@@ -144,6 +144,9 @@ package struct StartRun: JobHandler {
                 run.operation.jobKind,
                 arguments: ready.map { #"{"run": \#(id), "row": \#($0)}"# },
                 batch: batch,
+                // Calls about one client never overlap, whatever run or command they are of.
+                concurrencyKeys: run.operation == .createClients
+                    ? nil : ReleaseRow.keys(run: id, rows: ready, in: transaction),
                 in: transaction
             )
             try await transaction.execute("UPDATE factpulse.bulk_runs SET released = \(last) WHERE id = \(id)")

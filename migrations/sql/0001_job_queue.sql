@@ -1,8 +1,8 @@
 -- The job queue: what waits, what runs, what ended.
 --
 -- A job is one wide row in queue.jobs, written when it is enqueued and once more when it ends. Where it is meanwhile
--- is told by a narrow row in exactly one of queue.ready, queue.scheduled or queue.leases; those only see INSERT and
--- DELETE. No index stands on a column that the end of a job changes, so that the one update stays HOT (fillfactor 50).
+-- is told by a narrow row in exactly one of queue.ready, queue.scheduled, queue.parked or queue.leases; those only see
+-- INSERT and DELETE. No index stands on a column that the end of a job changes, so that the one update stays HOT (fillfactor 50).
 
 CREATE SCHEMA queue;
 
@@ -21,17 +21,18 @@ CREATE SEQUENCE queue.job_ids;
 
 CREATE TABLE queue.jobs (
     id               bigint PRIMARY KEY DEFAULT nextval('queue.job_ids'),
-    -- 'pending' covers ready, scheduled and running: which of them, queue.job_overview says.
+    -- 'pending' covers ready, scheduled, parked and running: which of them, queue.job_overview says.
     state            text NOT NULL DEFAULT 'pending',
     kind             text NOT NULL,
     args             jsonb NOT NULL CHECK (jsonb_typeof(args) = 'object'),
-    queue            text NOT NULL CHECK (queue <> ''),
+    queue            text NOT NULL CHECK (octet_length(queue) BETWEEN 1 AND 500),
     priority         int NOT NULL,                    -- the smaller number runs first
     attempt          int NOT NULL DEFAULT 0,          -- attempts that ended and counted; the running one is not among them
     crashes          int NOT NULL DEFAULT 0,          -- how often its worker vanished while it ran
     max_attempts     int NOT NULL CHECK (max_attempts BETWEEN 1 AND 1000),
     unique_key       text,
-    concurrency_key  text,
+    -- Of the jobs that share one, at most one runs. Short: what an index cannot hold would end each claim of it.
+    concurrency_key  text COLLATE "C" CHECK (octet_length(concurrency_key) BETWEEN 1 AND 500),
     batch_id         bigint,
     result           jsonb,
     error            text,
@@ -43,17 +44,19 @@ CREATE TABLE queue.jobs (
 ) WITH (fillfactor = 50);
 
 CREATE TABLE queue.ready (
-    queue     text NOT NULL,
-    priority  int NOT NULL,
-    job_id    bigint NOT NULL,
+    queue            text NOT NULL,
+    priority         int NOT NULL,
+    job_id           bigint NOT NULL,
+    concurrency_key  text COLLATE "C",
     PRIMARY KEY (queue, priority, job_id)
 ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_cost_delay = 0);
 
 CREATE TABLE queue.scheduled (
-    run_at    timestamptz NOT NULL,
-    job_id    bigint NOT NULL,
-    queue     text NOT NULL,
-    priority  int NOT NULL,
+    run_at           timestamptz NOT NULL,
+    job_id           bigint NOT NULL,
+    queue            text NOT NULL,
+    priority         int NOT NULL,
+    concurrency_key  text COLLATE "C",
     PRIMARY KEY (run_at, job_id)
 ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_cost_delay = 0);
 
@@ -76,6 +79,29 @@ CREATE TABLE queue.leases (
     token       bigint NOT NULL,
     worker_id   bigint NOT NULL,
     started_at  timestamptz NOT NULL DEFAULT now()
+) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_cost_delay = 0);
+
+-- Concurrency keys. A job that runs holds its key: it has a row here exactly as long as it has a lease. A claim that
+-- meets a held key takes the job aside, to queue.parked, where no claim walks over it again. Whatever ends a lease then
+-- asks queue.release_keys, in the same transaction, which lets go of the key and brings back the next parked job.
+--
+-- Nothing is parked for ever, because whoever parks locks the holder's row until its commit: the holder's end comes
+-- after that and sees the parked job, or before it and then there is no holder. Everyone takes these rows in the order
+-- of their keys, and waits for no row of another table while he has one, so nobody waits in a circle. They are locked
+-- only by statements that are sent together with their commit: a process that stops keeps nobody waiting. A waiting,
+-- delayed or failed job holds no key.
+CREATE TABLE queue.key_holders (
+    concurrency_key  text COLLATE "C" PRIMARY KEY,
+    job_id           bigint NOT NULL
+) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_cost_delay = 0);
+
+-- Jobs that were due and met a held key.
+CREATE TABLE queue.parked (
+    concurrency_key  text COLLATE "C" NOT NULL,
+    queue            text NOT NULL,
+    priority         int NOT NULL,
+    job_id           bigint NOT NULL,
+    PRIMARY KEY (concurrency_key, queue, priority, job_id)
 ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_cost_delay = 0);
 
 -- Attempts that did not end in success. A success stands in queue.jobs alone.
@@ -143,13 +169,16 @@ SELECT j.id,
        CASE WHEN j.state <> 'pending' THEN j.state
             WHEN l.job_id IS NOT NULL THEN 'running'
             WHEN s.job_id IS NOT NULL THEN 'scheduled'
+            WHEN p.job_id IS NOT NULL THEN 'parked'
             ELSE 'ready' END AS state,
        j.kind, j.queue, j.priority, j.args, j.attempt, j.max_attempts, j.crashes, j.unique_key, j.concurrency_key,
        j.batch_id, j.result, j.error, j.created_at, s.run_at, l.started_at, w.name AS worker, j.ended_at
   FROM queue.jobs j
   LEFT JOIN queue.leases l ON l.job_id = j.id AND j.state = 'pending'
   LEFT JOIN queue.workers w ON w.id = l.worker_id
-  LEFT JOIN queue.scheduled s ON s.job_id = j.id AND j.state = 'pending';
+  LEFT JOIN queue.scheduled s ON s.job_id = j.id AND j.state = 'pending'
+  LEFT JOIN queue.parked p ON p.concurrency_key = j.concurrency_key AND p.queue = j.queue AND p.priority = j.priority
+                          AND p.job_id = j.id AND j.state = 'pending';
 CREATE INDEX scheduled_by_job ON queue.scheduled (job_id);
 
 -- Wakes idle workers, at most once in 50 ms and on the leading edge: the first enqueue after a pause notifies at its
@@ -218,10 +247,21 @@ BEGIN
     RETURN known.max_attempts;
 END $$;
 
+-- Refuses concurrency keys that are empty or long.
+CREATE FUNCTION queue.check_keys(keys text[]) RETURNS void
+LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF EXISTS (SELECT FROM unnest(keys) AS k (key) WHERE octet_length(k.key) NOT BETWEEN 1 AND 500) THEN
+        RAISE EXCEPTION 'a concurrency key has 1 to 500 bytes' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+END $$;
+
 -- Enqueues one job in the caller's transaction and returns its id; for any language that speaks SQL.
 --
 -- A unique_key names work that must not wait or run twice: while a job of this kind holds it, no second one is made
--- and the id of the first is returned. run_at delays; priority orders, the smaller number first.
+-- and the id of the first is returned. Of jobs with one concurrency_key, of whatever kind and queue, at most one runs at
+-- a time; the others wait, in the order of priority and age, and hold up nobody else. run_at delays; priority orders, the
+-- smaller number first.
 CREATE FUNCTION queue.enqueue(
     kind text, args jsonb, queue text DEFAULT 'default', run_at timestamptz DEFAULT now(), priority int DEFAULT 100,
     unique_key text DEFAULT NULL, max_attempts int DEFAULT NULL, concurrency_key text DEFAULT NULL
@@ -233,6 +273,7 @@ DECLARE
     new_id   bigint := nextval('queue.job_ids');
     held_by  bigint;
 BEGIN
+    PERFORM queue.check_keys(ARRAY[enqueue.concurrency_key]) WHERE enqueue.concurrency_key IS NOT NULL;
     IF enqueue.unique_key IS NOT NULL THEN
         FOR tries IN 1..3 LOOP
             INSERT INTO queue.unique_keys (kind, key, job_id) VALUES (enqueue.kind, enqueue.unique_key, new_id) ON CONFLICT DO NOTHING;
@@ -252,21 +293,21 @@ BEGIN
     VALUES (new_id, enqueue.kind, enqueue.args, coalesce(enqueue.queue, 'default'), coalesce(enqueue.priority, 100),
             coalesce(enqueue.max_attempts, attempts), enqueue.unique_key, enqueue.concurrency_key);
     IF enqueue.run_at > now() THEN
-        INSERT INTO queue.scheduled (run_at, job_id, queue, priority)
-        VALUES (enqueue.run_at, new_id, coalesce(enqueue.queue, 'default'), coalesce(enqueue.priority, 100));
+        INSERT INTO queue.scheduled (run_at, job_id, queue, priority, concurrency_key)
+        VALUES (enqueue.run_at, new_id, coalesce(enqueue.queue, 'default'), coalesce(enqueue.priority, 100), enqueue.concurrency_key);
     ELSE
-        INSERT INTO queue.ready (queue, priority, job_id)
-        VALUES (coalesce(enqueue.queue, 'default'), coalesce(enqueue.priority, 100), new_id);
+        INSERT INTO queue.ready (queue, priority, job_id, concurrency_key)
+        VALUES (coalesce(enqueue.queue, 'default'), coalesce(enqueue.priority, 100), new_id, enqueue.concurrency_key);
     END IF;
     PERFORM queue.wake();
     RETURN new_id;
 END $$;
 
 -- Enqueues one job an element of args, in order, and returns how many. All or none: one bad element refuses them all.
--- With a batch_id the jobs become members of that open batch.
+-- With a batch_id the jobs become members of that open batch; concurrency_keys has an element for each of args.
 CREATE FUNCTION queue.enqueue_many(
     kind text, args jsonb[], queue text DEFAULT 'default', run_at timestamptz DEFAULT now(), priority int DEFAULT 100,
-    max_attempts int DEFAULT NULL, batch_id bigint DEFAULT NULL
+    max_attempts int DEFAULT NULL, batch_id bigint DEFAULT NULL, concurrency_keys text[] DEFAULT NULL
 ) RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
@@ -274,6 +315,11 @@ DECLARE
     attempts int := queue.check_args(enqueue_many.kind, enqueue_many.args);
     made     bigint;
 BEGIN
+    PERFORM queue.check_keys(enqueue_many.concurrency_keys) WHERE enqueue_many.concurrency_keys IS NOT NULL;
+    IF cardinality(enqueue_many.concurrency_keys) <> cardinality(enqueue_many.args) THEN
+        RAISE EXCEPTION '% concurrency keys for % jobs', cardinality(enqueue_many.concurrency_keys), cardinality(enqueue_many.args)
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
     IF enqueue_many.batch_id IS NOT NULL THEN
         -- Held until the commit, so that the batch cannot be sealed and finished under these members.
         PERFORM FROM queue.batches b WHERE b.id = enqueue_many.batch_id AND NOT b.sealed FOR SHARE;
@@ -282,17 +328,17 @@ BEGIN
         END IF;
     END IF;
     WITH new AS (
-        INSERT INTO queue.jobs (kind, args, queue, priority, max_attempts, batch_id)
-        SELECT enqueue_many.kind, a, coalesce(enqueue_many.queue, 'default'), coalesce(enqueue_many.priority, 100),
-               coalesce(enqueue_many.max_attempts, attempts), enqueue_many.batch_id
-          FROM unnest(enqueue_many.args) a
-        RETURNING id, queue, priority, batch_id
+        INSERT INTO queue.jobs (kind, args, queue, priority, max_attempts, batch_id, concurrency_key)
+        SELECT enqueue_many.kind, j.args, coalesce(enqueue_many.queue, 'default'), coalesce(enqueue_many.priority, 100),
+               coalesce(enqueue_many.max_attempts, attempts), enqueue_many.batch_id, j.key
+          FROM unnest(enqueue_many.args, enqueue_many.concurrency_keys) AS j (args, key)
+        RETURNING id, queue, priority, batch_id, concurrency_key
     ), waiting AS (
-        INSERT INTO queue.ready (queue, priority, job_id)
-        SELECT n.queue, n.priority, n.id FROM new n WHERE coalesce(enqueue_many.run_at, now()) <= now()
+        INSERT INTO queue.ready (queue, priority, job_id, concurrency_key)
+        SELECT n.queue, n.priority, n.id, n.concurrency_key FROM new n WHERE coalesce(enqueue_many.run_at, now()) <= now()
     ), delayed AS (
-        INSERT INTO queue.scheduled (run_at, job_id, queue, priority)
-        SELECT enqueue_many.run_at, n.id, n.queue, n.priority FROM new n WHERE enqueue_many.run_at > now()
+        INSERT INTO queue.scheduled (run_at, job_id, queue, priority, concurrency_key)
+        SELECT enqueue_many.run_at, n.id, n.queue, n.priority, n.concurrency_key FROM new n WHERE enqueue_many.run_at > now()
     ), joined AS (
         INSERT INTO queue.batch_members (batch_id, job_id)
         SELECT n.batch_id, n.id FROM new n WHERE n.batch_id IS NOT NULL
@@ -321,6 +367,63 @@ LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
      WHERE u.job_id = j.id AND j.id = ANY (job_ids) AND j.state <> 'pending';
     DELETE FROM queue.batch_members m USING queue.jobs j
      WHERE j.id = ANY (job_ids) AND j.state <> 'pending' AND m.batch_id = j.batch_id AND m.job_id = j.id;
+$$;
+
+-- Lets go of those of the given concurrency keys whose holder has no lease any more, and brings back the next parked job
+-- of each that is free then. To be asked in the transaction that ended a lease or a waiting job, as its last statement;
+-- harmless to repeat. A job brought back while another one runs is parked again by the claim that meets it.
+CREATE FUNCTION queue.release_keys(keys text[]) RETURNS void
+-- Even while these tables are small: a plan that scans them would be kept when they have grown.
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
+DECLARE
+    free      text;
+    next      queue.parked;
+    last_seen text;
+    has_moved boolean := false;
+BEGIN
+    -- In a statement of its own: claims that are parking behind these holders commit first, and are then seen.
+    PERFORM FROM queue.key_holders h WHERE h.concurrency_key = ANY (keys) ORDER BY h.concurrency_key FOR UPDATE;
+    DELETE FROM queue.key_holders h
+     WHERE h.concurrency_key = ANY (keys) AND NOT EXISTS (SELECT FROM queue.leases l WHERE l.job_id = h.job_id);
+    FOR free IN
+        SELECT DISTINCT k.key COLLATE "C" FROM unnest(keys) AS k (key)
+         WHERE EXISTS (SELECT FROM queue.parked p WHERE p.concurrency_key = k.key)
+           AND NOT EXISTS (SELECT FROM queue.key_holders h WHERE h.concurrency_key = k.key)
+         ORDER BY 1
+    LOOP
+        -- One of each queue: nobody may be serving the queue of the very next one.
+        last_seen := '';
+        LOOP
+            DELETE FROM queue.parked d
+             WHERE (d.concurrency_key, d.queue, d.priority, d.job_id) = (
+                       SELECT p.concurrency_key, p.queue, p.priority, p.job_id FROM queue.parked p
+                        WHERE p.concurrency_key = free AND p.queue > last_seen
+                        ORDER BY p.queue, p.priority, p.job_id LIMIT 1
+                          -- Whoever cancels a parked job waits for its key: nobody who has the key waits for the job.
+                          FOR UPDATE SKIP LOCKED)
+            RETURNING * INTO next;
+            EXIT WHEN NOT FOUND;
+            INSERT INTO queue.ready (queue, priority, job_id, concurrency_key)
+            VALUES (next.queue, next.priority, next.job_id, next.concurrency_key);
+            last_seen := next.queue;
+            has_moved := true;
+        END LOOP;
+    END LOOP;
+    IF has_moved THEN
+        PERFORM queue.wake();
+    END IF;
+END $$;
+
+-- The same for all keys whose holder has no lease, and for those that nobody holds though jobs are parked.
+CREATE FUNCTION queue.release_orphaned_keys() RETURNS void
+LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
+    SELECT queue.release_keys(array_agg(o.concurrency_key))
+      FROM (SELECT h.concurrency_key FROM queue.key_holders h
+             WHERE NOT EXISTS (SELECT FROM queue.leases l WHERE l.job_id = h.job_id)
+             UNION
+            SELECT p.concurrency_key FROM queue.parked p
+             WHERE NOT EXISTS (SELECT FROM queue.key_holders h WHERE h.concurrency_key = p.concurrency_key)) o
+    HAVING count(*) > 0;
 $$;
 
 -- Finishes the sealed batches among those given that have no member left, each exactly once, and enqueues their

@@ -6,7 +6,7 @@ enum QueueChecks {
     static func workers(_ queue: QueueOverview) -> Finding {
         let living = queue.workers.filter(\.isAlive)
         guard !living.isEmpty else {
-            let waiting = queue.depths.reduce(0) { $0 + $1.ready + $1.scheduled + $1.running }
+            let waiting = queue.depths.reduce(0) { $0 + $1.ready + $1.scheduled + $1.parked + $1.running }
             let jobs = waiting > 0 ? ", and \(waiting.counted("job")) wait" : ""
             return .warning("none is running\(jobs): start one with factpulse-worker run")
         }

@@ -25,6 +25,7 @@ struct JobsEnqueue: AsyncParsableCommand {
     @Option(help: "Seconds from now.") var delay: Double?
     @Option(help: "The smaller number runs first.") var priority = 100
     @Option(help: "While a job of this kind holds the key, no second one is made.") var uniqueKey: String?
+    @Option(help: "Of all jobs that share the key, of whatever kind, one runs at a time.") var concurrencyKey: String?
     @OptionGroup var output: JSONOption
     @OptionGroup var common: CommonOptions
 
@@ -54,6 +55,7 @@ struct JobsEnqueue: AsyncParsableCommand {
                 delay: delay.map { .seconds($0) },
                 priority: priority,
                 uniqueKey: uniqueKey,
+                concurrencyKey: concurrencyKey,
                 in: database
             )
         } catch let error as PostgresError where error.sqlState?.hasPrefix("22") == true {

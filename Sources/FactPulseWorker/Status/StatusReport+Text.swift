@@ -28,14 +28,15 @@ extension StatusReport {
 
     private var jobsText: String {
         var table = TextTable([
-            ("jobs", .left), ("ready", .right), ("scheduled", .right), ("running", .right), ("quarantined", .right),
-            ("failed today", .right), ("oldest ready", .left),
+            ("jobs", .left), ("ready", .right), ("scheduled", .right), ("parked", .right), ("running", .right),
+            ("quarantined", .right), ("failed today", .right), ("oldest ready", .left),
         ])
         for kind in jobs {
             table.add(
                 kind.kind,
                 kind.ready.grouped,
                 kind.scheduled.grouped,
+                kind.parked.grouped,
                 kind.running.grouped,
                 kind.quarantined.grouped,
                 kind.failedWithinDay.grouped,

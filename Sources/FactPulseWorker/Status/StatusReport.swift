@@ -22,6 +22,7 @@ struct StatusReport: Encodable {
         let kind: String
         let ready: Int
         let scheduled: Int
+        let parked: Int
         let running: Int
         let oldestReadySeconds: Double?
         let quarantined: Int
@@ -89,6 +90,7 @@ struct StatusReport: Encodable {
                 kind: kind,
                 ready: depths[kind]?.ready ?? 0,
                 scheduled: depths[kind]?.scheduled ?? 0,
+                parked: depths[kind]?.parked ?? 0,
                 running: depths[kind]?.running ?? 0,
                 oldestReadySeconds: depths[kind]?.oldestReady?.roundedSeconds,
                 quarantined: troubles[kind]?.quarantined ?? 0,

@@ -102,7 +102,7 @@ extension BulkFixture {
         )
         let jobs = JobStore(database)
         let worker = try await jobs.register(name: "test:1", version: "test", queues: ["default"], concurrency: 1)
-        let job = try await jobs.claim(1, from: "default", after: JobStore.ClaimCursor(), for: worker)[0]
+        let job = try await jobs.claim(1, from: "default", after: JobStore.ClaimCursor(), for: worker).jobs[0]
         return JobContext(job: job, store: jobs, logger: .quiet, liveness: Liveness(limit: .seconds(60)))
     }
 }
