@@ -166,6 +166,7 @@ let package = Package(
             // The two programs are dependencies so that `swift test` builds what these tests start and kill.
             dependencies: [
                 "FactPulse", "FactPulseSandbox", "FactPulseWorker", "KeyVault", "Postgres", "Sandbox", "TestSupport",
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
             ],
             exclude: ["official_list.py"]

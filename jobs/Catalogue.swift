@@ -18,6 +18,8 @@ package enum Catalogue {
         catalogue.add(SettleCreates(api: api, account: account, times: times))
         catalogue.add(ChangeClient(api: api, account: account, times: times, vault: vault))
         catalogue.add(FinishRun())
+        catalogue.add(RotateKey(api: api, vault: vault, times: times))
+        catalogue.add(RotateDueKeys())
         catalogue.add(SyncClients(api: api, account: account, maxAge: ages.clients))
         catalogue.add(SyncPDP(account: account, maxAge: ages.pdp))
         catalogue.add(SyncPDPSlice(api: api, account: account))

@@ -34,8 +34,9 @@ struct FactPulseWorker: AsyncParsableCommand {
             """,
         version: version,
         subcommands: [
-            RunCommand.self, MigrateCommand.self, BulkCommand.self, BulkRunsCommand.self, WebhooksCommand.self,
-            SyncCommand.self, ReportCommand.self, JobsCommand.self, StatusCommand.self, DoctorCommand.self,
+            RunCommand.self, MigrateCommand.self, BulkCommand.self, BulkRunsCommand.self, KeysCommand.self,
+            AuditCommand.self, WebhooksCommand.self, SyncCommand.self, ReportCommand.self, JobsCommand.self,
+            StatusCommand.self, DoctorCommand.self,
         ]
     )
 

@@ -31,6 +31,13 @@ extension Vault {
         return vault
     }
 
+    /// Reads the KEKs anew, for rows under the one that sealed were refused.
+    /// - Throws: ``VaultError``: the current one was retired, or one that some row needs is missing.
+    package func reloadKeys() async throws {
+        try await keys.reload()
+        try await Self.register(keys, in: database)
+    }
+
     init(
         _ foundation: StoredSecret,
         _ keys: LoadedKeys,

@@ -9,9 +9,13 @@ extension Vault {
     package func rotation(of client: UUID, in transaction: Transaction) async throws -> ClientRotation? {
         let rows = try await transaction.query(
             """
-            SELECT \(StoredSecret.columns), settle_until FROM factpulse.secrets
+            SELECT \(StoredSecret.columns), settle_until, a.*, now() AS as_of
+              FROM factpulse.secrets s
+              LEFT JOIN (SELECT client_uid AS owner, id AS attempt, state AS attempt_state, from_version, to_version, calling, doubts,
+                                puzzles, round, searched, revision, settle_until AS call_settles
+                           FROM factpulse.rotation_attempts WHERE ended_at IS NULL) a ON a.owner = s.client_uid
              WHERE purpose = 'client-key' AND client_uid = \(client) ORDER BY version
-               FOR NO KEY UPDATE
+               FOR NO KEY UPDATE OF s
             """
         )
         let keys = try rows.map(StoredSecret.init)
@@ -28,64 +32,50 @@ extension Vault {
                 settleUntil: try rows.compactMap { try $0.decode("settle_until", as: Date?.self) }.max()
             )
         else { return nil }
-        let attempt = try await openAttempt(of: client, &rules, in: transaction)
+        let attempt = try rows[0].decode("attempt", as: Int64?.self)
+        if attempt != nil { try rules.resume(from: rows[0]) }
         // While a call is out the key that it replaces is still the known one.
         if rules.isCalling { rules.proven = versions(.active).first }
         return ClientRotation(
             client: client,
             attempt: attempt,
+            revision: try attempt.map { _ in try rows[0].decode("revision", as: Int.self) } ?? 0,
             rules: rules,
+            asOf: try rows[0].decode("as_of"),
             keys: Dictionary(uniqueKeysWithValues: keys.compactMap(\.sealedSecret).map { ($0.name.version, $0) }),
             unfinished: pending?.isEscrowed == false ? pending?.sealedSecret : nil,
             nextVersion: (keys.last?.name.version ?? 0) + 1
         )
     }
 
-    private func openAttempt(of client: UUID, _ rules: inout Rotation, in transaction: Transaction) async throws
-        -> Int64?
-    {
-        let rows = try await transaction.query(
-            """
-            SELECT id, state, from_version, to_version, calling, doubts, puzzles, round, searched, settle_until
-              FROM factpulse.rotation_attempts WHERE client_uid = \(client) AND ended_at IS NULL
-            """
-        )
-        guard let row = rows.first else { return nil }
-        rules.from = try row.decode("from_version")
-        rules.to = try row.decode("to_version")
-        rules.isCalling = try row.decode("calling")
-        rules.doubts = try row.decode("doubts")
-        rules.puzzles = try row.decode("puzzles")
-        rules.round = try row.decode("round")
-        rules.isSearching = try row.decode("searched")
-        rules.settleUntil = [rules.settleUntil, try row.decode("settle_until", as: Date?.self)].compactMap(\.self).max()
-        rules.end = RotationEnd(rawValue: try row.decode("state"))
-        return try row.decode("id")
-    }
-
-    /// Opens an attempt. To be done in the transaction that read the rotation.
+    /// Opens an attempt where none is open, and stores a new key where one is given: as pending, to be used after ``escrow(_:)``
+    /// and ``Rotation/keyReady(_:)``. One statement, in the transaction that read the rotation.
     ///
-    /// - Parameter version: The stored key that the first call will install.
-    /// - Throws: ``PostgresError`` with the constraint `rotation_attempts_one_open` when another attempt is open.
-    package func openAttempt(_ rotation: inout ClientRotation, to version: Int, in transaction: Transaction)
+    /// - Parameter key: Sealed as version ``ClientRotation/nextVersion``. `nil`: one that is pending already.
+    /// - Throws: ``PostgresError`` with the constraint `rotation_attempts_one_open` when another attempt was opened meanwhile.
+    package func prepare(_ rotation: inout ClientRotation, with key: SealedSecret?, in transaction: Transaction)
         async throws
     {
-        let rows = try await transaction.query(
-            """
+        guard let to = key?.name.version ?? rotation.rules.fresh ?? rotation.unfinished?.name.version,
+            let from = rotation.rules.candidates.max()
+        else { preconditionFailure("a rotation is prepared with the key that its rules ask for") }
+        let attempt: SQL = """
             INSERT INTO factpulse.rotation_attempts (client_uid, state, from_version, to_version)
-            VALUES (\(rotation.client), 'open', \(rotation.rules.candidates.max() ?? 0), \(version))
+            VALUES (\(rotation.client), 'open', \(from), \(to))
             RETURNING id
             """
-        )
-        rotation.attempt = try rows[0].decode(at: 0)
-    }
-
-    /// Stores a new key of the client as pending. It may be used after ``escrow(_:)`` and ``Rotation/keyReady(_:)``.
-    package func add(_ key: SealedSecret, to rotation: inout ClientRotation, in transaction: Transaction) async throws {
-        try await transaction.execute(insert(key))
-        rotation.keys[key.name.version] = key
+        switch (key, rotation.attempt) {
+        case (let key?, nil):
+            rotation.attempt = try await transaction.query("WITH key AS (\(insert(key)) RETURNING 1) \(attempt)")[0]
+                .decode(at: 0)
+        case (let key?, _): try await transaction.execute(insert(key))
+        case (nil, nil): rotation.attempt = try await transaction.query(attempt)[0].decode(at: 0)
+        case (nil, _): break
+        }
+        guard let key else { return }
+        rotation.keys[to] = key
         rotation.unfinished = key
-        rotation.nextVersion = key.name.version + 1
+        rotation.nextVersion = to + 1
     }
 
     /// Stores what the rules say now: the attempt, the state of every key, and one entry of the audit log. One statement.
@@ -94,7 +84,7 @@ extension Vault {
     ///   - settle: With ``Rotation/begin(settleUntil:)``: how long from now the server may be at work on the call. The
     ///     database's clock says until when, and the rules get it from there.
     ///   - audit: Its client, version, fingerprint and attempt are filled in.
-    /// - Throws: ``RotationOver`` when the attempt was ended by somebody else; nothing was written then.
+    /// - Throws: ``RotationOver`` when somebody else has gone on with the attempt; nothing was written then.
     package func save(
         _ rotation: inout ClientRotation,
         settle: Duration? = nil,
@@ -124,8 +114,8 @@ extension Vault {
                        settle_until = CASE WHEN \(rules.settleUntil == nil)::boolean THEN NULL
                                            ELSE coalesce(now() + \(settle)::interval, settle_until) END,
                        rotated_count = coalesce(\(rotatedCount)::int, rotated_count), reason = coalesce(\(entry.reason)::text, reason),
-                       updated_at = now(), ended_at = CASE WHEN \(rules.end?.needsPerson == false)::boolean THEN now() END
-                 WHERE id = \(rotation.attempt)::bigint AND ended_at IS NULL
+                       updated_at = now(), revision = revision + 1, ended_at = CASE WHEN \(rules.end?.needsPerson == false)::boolean THEN now() END
+                 WHERE id = \(rotation.attempt)::bigint AND ended_at IS NULL AND revision = \(rotation.revision)
                 RETURNING id, settle_until
             ), demoted AS (
                 \(change) FROM \(keys) AND k.state <> 'active'
@@ -135,21 +125,38 @@ extension Vault {
                 \(change) FROM \(keys) AND k.state = 'active' AND (SELECT count(*) FROM demoted) >= 0
                 RETURNING 1
             )
-            SELECT settle_until, factpulse.audit(\(entry.actor), \(entry.action), \(entry.outcome), \(rotation.client), \(rules.to)::int,
+            SELECT settle_until, now() AS as_of, factpulse.audit(\(entry.actor), \(entry.action), \(entry.outcome), \(rotation.client), \(rules.to)::int,
                                                  \(rules.to.flatMap { rotation.keys[$0]?.fingerprint })::text, id, \(entry.reason)::text)
               FROM attempt WHERE (SELECT count(*) FROM promoted) >= 0
             """
         )
         guard let row = rows.first else { throw RotationOver(client: rotation.client) }
         rotation.rules.settleUntil = try row.decode("settle_until")
-        if rules.end?.needsPerson == false { rotation.attempt = nil }
+        rotation.asOf = try row.decode("as_of")
+        rotation.revision += 1
+        if rules.end?.needsPerson == false { (rotation.attempt, rotation.revision) = (nil, 0) }
     }
 
-    /// The attempt was ended since it was read.
+    /// The attempt was ended or gone on with since it was read.
     package struct RotationOver: Error, CustomStringConvertible {
         package let client: UUID
         package var description: String {
-            "the rotation of \(client.lowercased) was ended by somebody else; nothing was written"
+            "somebody else has gone on with the rotation of \(client.lowercased); nothing was written"
         }
+    }
+}
+
+extension Rotation {
+    /// Takes up the open attempt of a row.
+    fileprivate mutating func resume(from row: Row) throws {
+        from = try row.decode("from_version")
+        to = try row.decode("to_version")
+        isCalling = try row.decode("calling")
+        doubts = try row.decode("doubts")
+        puzzles = try row.decode("puzzles")
+        round = try row.decode("round")
+        isSearching = try row.decode("searched")
+        settleUntil = [settleUntil, try row.decode("call_settles", as: Date?.self)].compactMap(\.self).max()
+        end = RotationEnd(rawValue: try row.decode("attempt_state"))
     }
 }

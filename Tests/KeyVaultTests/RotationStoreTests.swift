@@ -32,8 +32,7 @@ struct RotationStoreTests {
         var rotation = try await fixture.database.transaction { transaction in
             var rotation = try #require(try await vault.rotation(of: fixture.client, in: transaction))
             let name = fixture.name(rotation.nextVersion)
-            try await vault.add(vault.seal(.randomKey(), as: name), to: &rotation, in: transaction)
-            if rotation.attempt == nil { try await vault.openAttempt(&rotation, to: name.version, in: transaction) }
+            try await vault.prepare(&rotation, with: vault.seal(.randomKey(), as: name), in: transaction)
             return rotation
         }
         let key = try #require(rotation.unfinished)
@@ -96,17 +95,16 @@ struct RotationStoreTests {
             Issue.record("a call that may be on its way is not waited for")
             return
         }
-        #expect(try await vault.unfinishedRotations(limit: 10).isEmpty)
+        #expect(try await KeyOverview(fixture.database).unfinishedRotations(limit: 10).isEmpty)
         try await fixture.database.execute("UPDATE factpulse.rotation_attempts SET settle_until = now()")
-        #expect(try await vault.unfinishedRotations(limit: 10) == [fixture.client])
+        #expect(try await KeyOverview(fixture.database).unfinishedRotations(limit: 10) == [fixture.client])
     }
 
     @Test func `a key that was committed and not escrowed is found, and is not used before it is`() async throws {
         let vault = try await vault()
         _ = try await fixture.database.transaction { transaction in
             var rotation = try #require(try await vault.rotation(of: fixture.client, in: transaction))
-            try await vault.add(vault.seal(.randomKey(), as: fixture.name(2)), to: &rotation, in: transaction)
-            try await vault.openAttempt(&rotation, to: 2, in: transaction)
+            try await vault.prepare(&rotation, with: vault.seal(.randomKey(), as: fixture.name(2)), in: transaction)
         }
         let rotation = try await load(vault)
         #expect(rotation.unfinished?.name == fixture.name(2))
@@ -169,18 +167,28 @@ struct RotationStoreTests {
             try await fixture.database.execute(
                 "UPDATE factpulse.secrets SET activated_at = now() - \(days)::int * interval '1 day' WHERE purpose = 'client-key'"
             )
-            return try await vault.due(every: .seconds(90 * 86_400), limit: 1000).count
+            return try await KeyOverview.due(every: .seconds(90 * 86_400), limit: 1000, in: fixture.database).count
         }
         #expect(try await age(80) == 0)
         #expect((5...36).contains(try await age(90)))
         #expect(try await age(100) == 41)
-        let due = try await vault.due(every: .seconds(90 * 86_400), limit: 1000)
+        let due = try await KeyOverview.due(every: .seconds(90 * 86_400), limit: 1000, in: fixture.database)
         #expect(due.map(\.dueAt) == due.map(\.dueAt).sorted() && due.first != due.last)
         #expect(
-            try await vault.due(every: .seconds(90 * 86_400), limit: 3).map(\.client) == due.prefix(3).map(\.client)
+            try await KeyOverview.due(every: .seconds(90 * 86_400), limit: 3, in: fixture.database).map(\.client)
+                == due.prefix(3).map(\.client)
         )
         _ = try await begin(vault)
         #expect(try await age(100) == 40)
+    }
+
+    @Test func `whoever has read an older state of an attempt writes nothing`() async throws {
+        let vault = try await vault()
+        var slow = try await begin(vault)
+        var quick = slow
+        try await answer(.uncertain(.unanswered), &quick, vault)
+        await #expect(throws: Vault.RotationOver.self) { try await answer(.rotated, &slow, vault) }
+        #expect(try await load(vault).rules == quick.rules)
     }
 
     @Test func `a client whose keys came from the escrow file is rotated once the old calls have settled`() async throws
@@ -202,8 +210,8 @@ struct RotationStoreTests {
             Issue.record("calls from before the restore are not waited for")
             return
         }
-        #expect(try await vault.unfinishedRotations(limit: 10).isEmpty)
+        #expect(try await KeyOverview(fixture.database).unfinishedRotations(limit: 10).isEmpty)
         try await fixture.database.execute("UPDATE factpulse.secrets SET settle_until = now()")
-        #expect(try await vault.unfinishedRotations(limit: 10) == [fixture.client])
+        #expect(try await KeyOverview(fixture.database).unfinishedRotations(limit: 10) == [fixture.client])
     }
 }

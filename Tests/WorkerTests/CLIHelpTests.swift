@@ -11,9 +11,11 @@ struct CLIHelpTests {
     /// Every command, as it is typed. What is missing here was not meant to be one.
     private static let commands = [
         "", "run", "migrate", "bulk", "bulk-runs", "bulk-runs list", "bulk-runs status", "bulk-runs rows",
-        "bulk-runs retry", "bulk-runs cancel", "bulk-runs resolve", "webhooks", "webhooks status", "webhooks reveal",
-        "webhooks delete", "jobs", "jobs enqueue", "jobs list", "jobs show",
-        "jobs retry", "jobs cancel", "sync", "sync clients", "sync pdp", "report", "status", "doctor",
+        "bulk-runs retry", "bulk-runs cancel", "bulk-runs resolve", "keys", "keys status", "keys plan", "keys rotate",
+        "keys resolve", "keys import", "keys rewrap", "keys verify-escrow", "keys restore", "audit", "audit verify",
+        "audit export", "webhooks", "webhooks status", "webhooks reveal", "webhooks delete", "jobs", "jobs enqueue",
+        "jobs list", "jobs show", "jobs retry", "jobs cancel", "sync", "sync clients", "sync pdp", "report", "status",
+        "doctor",
     ]
 
     @Test func `the program has these commands and no others`() {

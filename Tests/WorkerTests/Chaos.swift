@@ -7,6 +7,11 @@ enum Chaos {
     static let rows = Int(number("CHAOS_ROWS", 150))
     /// Rows of each run that changes clients while workers are killed.
     static let changes = Int(number("CHAOS_CHANGES", 40))
+    /// Clients whose keys are rotated again and again, and how many workers are killed meanwhile.
+    static let keyClients = Int(number("CHAOS_KEY_CLIENTS", 12))
+    static let keyKills = Int(number("CHAOS_KEY_KILLS", 4))
+    /// How often a worker dies at each place of a rotation.
+    static let keyCrashes = Int(number("CHAOS_KEY_CRASHES", 1))
     /// Between two kills.
     static let killEvery = Duration.seconds(number("CHAOS_KILL_EVERY", 1))
     /// How often the time to a rescue is taken.

@@ -31,10 +31,14 @@ struct PrivatePostgres {
 
     /// How many statements it was sent so far.
     func statements() throws -> Int {
-        let folder = try #require(URLComponents(string: url)?.queryItems?.first { $0.name == "host" }?.value)
-        let log = try String(contentsOfFile: "\(folder)/log", encoding: .utf8)
         // One protocol message, one line.
-        return log.split(separator: "\n").count { $0.contains("LOG:  execute ") || $0.contains("LOG:  statement: ") }
+        try log().count { $0.contains("LOG:  execute ") || $0.contains("LOG:  statement: ") }
+    }
+
+    /// The lines of its log so far.
+    func log() throws -> [Substring] {
+        let folder = try #require(URLComponents(string: url)?.queryItems?.first { $0.name == "host" }?.value)
+        return try String(contentsOfFile: "\(folder)/log", encoding: .utf8).split(separator: "\n")
     }
 
     /// Crashes the server; returns when it takes connections again.

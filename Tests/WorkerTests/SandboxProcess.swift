@@ -49,10 +49,18 @@ struct SandboxProcess: Sendable {
     /// Makes numbered clients, each with a SIRET of its own: `SandboxWorld.siret(1)` and so on.
     /// - Parameter pdpEvery: Each n-th of them gets a PDP configuration; 0: none.
     /// - Returns: their uids, in order.
+    /// - Parameters:
+    ///   - pdpEvery: Each n-th of them gets a PDP configuration; 0: none.
+    ///   - key: In base64: those are in double mode under it.
     @discardableResult
-    func seedClients(_ count: Int, pdpEvery: Int = 0) async throws -> [String] {
+    func seedClients(_ count: Int, pdpEvery: Int = 0, key: String? = nil) async throws -> [String] {
         struct Seeded: Decodable { let uids: [String] }
-        let seeds = ["count": count, "pdpEvery": pdpEvery]
+        struct Seeds: Encodable {
+            let count: Int
+            let pdpEvery: Int
+            let key: String?
+        }
+        let seeds = Seeds(count: count, pdpEvery: pdpEvery, key: key)
         let answer = try await request("POST", "clients", JSONEncoder().encode(seeds))
         return try JSONDecoder().decode(Seeded.self, from: answer).uids
     }

@@ -72,6 +72,7 @@ CREATE TABLE factpulse.rotation_attempts (
     round          int NOT NULL DEFAULT 0,             -- new keys that this attempt took
     searched       boolean NOT NULL DEFAULT false,     -- the retained versions are or were tried
     settle_until   timestamptz,                        -- before this, the server may still carry out a call we gave up
+    revision       int NOT NULL DEFAULT 0,             -- how often it was written: a write names the one that it has read
     rotated_count  int,
     reason         text,
     started_at     timestamptz NOT NULL DEFAULT now(),
@@ -86,6 +87,14 @@ CREATE TABLE factpulse.rotation_attempts (
 );
 CREATE UNIQUE INDEX rotation_attempts_one_open ON factpulse.rotation_attempts (client_uid) WHERE ended_at IS NULL;
 CREATE INDEX rotation_attempts_by_client ON factpulse.rotation_attempts (client_uid, id DESC);
+
+-- Which clients a campaign (a job rotate-due-keys) has begun, and the jobs that rotate them.
+CREATE TABLE factpulse.campaign_clients (
+    campaign    bigint NOT NULL,
+    client_uid  uuid NOT NULL,
+    job_id      bigint NOT NULL,
+    PRIMARY KEY (campaign, client_uid)
+);
 
 CREATE FUNCTION factpulse.guard_secret() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
