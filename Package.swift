@@ -19,6 +19,7 @@ let package = Package(
         .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.24.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.6.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.5.0"),
+        .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.0"),
     ],
     targets: [
         // Floor 0
@@ -71,7 +72,8 @@ let package = Package(
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
             ],
-            path: "jobs"
+            path: "jobs",
+            resources: [.embedInCode("schedules.yaml")]
         ),
         .target(
             name: "Sandbox",
@@ -94,6 +96,7 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                .product(name: "Yams", package: "Yams"),
             ]
         ),
         .executableTarget(
@@ -132,7 +135,8 @@ let package = Package(
                 "JobQueue", "Postgres", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-            ]
+            ],
+            exclude: ["Schedule/croniter_next.py"]
         ),
         .testTarget(
             name: "KeyVaultTests",
@@ -153,7 +157,7 @@ let package = Package(
         .testTarget(
             name: "SandboxTests",
             dependencies: [
-                "FactPulseSandbox", "Sandbox",
+                "FactPulseSandbox", "Sandbox", "TestSupport",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -165,7 +169,8 @@ let package = Package(
             name: "WorkerTests",
             // The two programs are dependencies so that `swift test` builds what these tests start and kill.
             dependencies: [
-                "FactPulse", "FactPulseSandbox", "FactPulseWorker", "KeyVault", "Postgres", "Sandbox", "TestSupport",
+                "FactPulse", "FactPulseSandbox", "FactPulseWorker", "JobQueue", "KeyVault", "Postgres", "Sandbox",
+                "TestSupport",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
             ],

@@ -7,6 +7,7 @@ package enum Migrations {
         (3, "key_vault", text(PackageResources._003_key_vault_sql)),
         (5, "sync", text(PackageResources._005_sync_sql)),
         (6, "reporting", text(PackageResources._006_reporting_sql)),
+        (7, "schedules", text(PackageResources._007_schedules_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String {

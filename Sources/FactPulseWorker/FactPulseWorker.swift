@@ -36,7 +36,7 @@ struct FactPulseWorker: AsyncParsableCommand {
         subcommands: [
             RunCommand.self, MigrateCommand.self, BulkCommand.self, BulkRunsCommand.self, KeysCommand.self,
             AuditCommand.self, WebhooksCommand.self, SyncCommand.self, ReportCommand.self, JobsCommand.self,
-            StatusCommand.self, DoctorCommand.self,
+            SchedulesCommand.self, StatusCommand.self, DoctorCommand.self,
         ]
     )
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import FactPulse
 import Foundation
+import JobQueue
 import Jobs
 import KeyVault
 import Postgres
@@ -30,6 +31,8 @@ struct Failure: Error {
         case let error as SettingsError: self.init(.configuration, "\(error)")
         case let error as FactPulseConfigurationError: self.init(.configuration, "\(error)")
         case let error as VaultError: self.init(error)
+        case let error as ScheduleFileError: self.init(.configuration, "\(error)")
+        case let error as ScheduleRefused: self.init(.configuration, "\(error)")
         case is CancellationError: self.init(.tryLater, "interrupted: start the command again")
         case is OutputClosed: self = .silent(.done)
         default:

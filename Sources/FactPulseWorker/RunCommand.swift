@@ -18,10 +18,12 @@ struct RunCommand: AsyncParsableCommand {
               factpulse-worker run
               factpulse-worker run --drain
               factpulse-worker run --concurrency 32 --queue urgent --queue default
+              factpulse-worker run --schedules schedules.yaml
 
             Run as many as you like, on any machines: they share the queue and the rate
             limit. SIGTERM or Ctrl-C stops it in good order (it claims no more, finishes
-            what it holds, gives back the rest); a second one at once.
+            what it holds, gives back the rest); a second one at once. SIGHUP reads the
+            file of schedules again.
             """
     )
 
@@ -31,6 +33,13 @@ struct RunCommand: AsyncParsableCommand {
     var concurrency: Int?
     @Option(name: .customLong("queue"), help: "A queue to serve; may be repeated, the first is served first.")
     var queues: [String] = []
+    @Option(
+        help: ArgumentHelp(
+            "What to do by itself and when; none: nothing. Default: FACTPULSE_SCHEDULES, or jobs/schedules.yaml as built in.",
+            valueName: "file"
+        )
+    )
+    var schedules: String?
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
@@ -45,6 +54,8 @@ struct RunCommand: AsyncParsableCommand {
         let logger = settings.makeLogger(standard: .info)
         // Everything that can be wrong for good is found before the first wait.
         let api = try settings.factPulse()
+        let source = schedules.map { ScheduleSource($0) } ?? settings.schedules
+        let planned = try source.read()
         var postgres = try settings.postgres()
         // What a stopped process has locked is free by the time that others may have its jobs.
         postgres.idleInTransactionTimeout = WorkerConfiguration().selfFenceAfter
@@ -68,7 +79,19 @@ struct RunCommand: AsyncParsableCommand {
             )
             var configuration = workerConfiguration(settings)
             configuration.closedFor = { max(await limiter?.closedFor ?? .zero, client.closedFor ?? .zero) }
-            try await work(configuration, postgres, listening, JobStore(database), catalogue, limiter, logger)
+            let store = JobStore(database)
+            let keeper = ScheduleKeeper(
+                source: source,
+                scheduler: Scheduler(store: store, logger: logger),
+                logger: logger
+            )
+            if source != .none {
+                try await Self.untilReachable(logger) {
+                    try await store.declare(catalogue.policies)
+                    try await keeper.scheduler.replace(with: planned)
+                }
+            }
+            try await work(configuration, postgres, listening, store, catalogue, limiter, keeper, logger)
             outcome = .success(())
         } catch {
             outcome = .failure(error)
@@ -107,11 +130,12 @@ struct RunCommand: AsyncParsableCommand {
         _ store: JobStore,
         _ catalogue: JobCatalogue,
         _ limiter: RateLimiter?,
+        _ keeper: ScheduleKeeper,
         _ logger: Logger
     ) async throws {
         var heartbeats = postgres
         heartbeats.maximumConnections = 2
-        let channels = [JobStore.wakeChannel, JobStore.rateChannel]
+        let channels = [JobStore.wakeChannel, JobStore.rateChannel, JobStore.scheduleChannel]
         let news = RateNews(limiter)
         let worker = Worker(
             store: store,
@@ -120,33 +144,34 @@ struct RunCommand: AsyncParsableCommand {
             catalogue: catalogue,
             configuration: configuration,
             logger: logger,
-            onNotification: news.hear
+            onNotification: { channel, payload in
+                news.hear(channel: channel, payload: payload)
+                keeper.hear(channel: channel)
+            }
         )
         // At debug level the library prints whole services, with all that is in them.
         var quiet = logger
         quiet.logLevel = max(logger.logLevel, .info)
-        let group = ServiceGroup(
-            configuration: .init(
-                services: [
-                    .init(service: news),
-                    // A drained worker ends, and the others with it.
-                    .init(service: worker, successTerminationBehavior: .gracefullyShutdownGroup),
-                ],
-                logger: quiet
-            )
-        )
-        try await Self.untilStopped(group, logger)
+        var services = [ServiceGroupConfiguration.ServiceConfiguration(service: news)]
+        if keeper.source != .none { services.append(.init(service: keeper.scheduler)) }
+        // A drained worker ends, and the others with it.
+        services.append(.init(service: worker, successTerminationBehavior: .gracefullyShutdownGroup))
+        try await Self.untilStopped(ServiceGroup(configuration: .init(services: services, logger: quiet)), keeper)
     }
 
-    /// The first signal stops in good order, the second at once.
-    private static func untilStopped(_ services: ServiceGroup, _ logger: Logger) async throws {
+    /// SIGHUP reads the schedules again. Of the others the first stops in good order, the second at once.
+    private static func untilStopped(_ services: ServiceGroup, _ keeper: ScheduleKeeper) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask {
                 var isStopping = false
-                for await signal in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
+                for await signal in await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup) {
+                    if signal == .sighup {
+                        await keeper.reload()
+                        continue
+                    }
                     if isStopping { _exit(128 + signal.rawValue) }
                     isStopping = true
-                    logger.info("Stopping: finishing what is held; a second signal ends it at once")
+                    keeper.logger.info("Stopping: finishing what is held; a second signal ends it at once")
                     await services.triggerGracefulShutdown()
                 }
             }

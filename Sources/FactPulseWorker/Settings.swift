@@ -51,6 +51,9 @@ struct Settings: Sendable {
     var logFormat = LogFormat.text
     /// `FACTPULSE_LISTEN`, true or false: whether new jobs wake the worker at once, and not within a second. Default: true.
     var listens = true
+    /// `FACTPULSE_SCHEDULES`, path of a file like `jobs/schedules.yaml`, or `none`: this worker fires no schedules and leaves
+    /// those of the database as they are. Default: the one that is part of the program.
+    var schedules = ScheduleSource.embedded
     /// `FACTPULSE_HTTP`, host:port of the dashboard, which this release does not have. Default: none.
     var dashboard: String?
 
@@ -67,7 +70,7 @@ struct Settings: Sendable {
         "FACTPULSE_RATE_LIMIT", "FACTPULSE_CONCURRENCY", "FACTPULSE_QUEUES", "FACTPULSE_REQUEST_TIMEOUT",
         "FACTPULSE_SETTLE_GRACE", "FACTPULSE_CLIENTS_MAX_AGE", "FACTPULSE_PDP_MAX_AGE", "FACTPULSE_SHUTDOWN_GRACE",
         "FACTPULSE_LOG_LEVEL",
-        "FACTPULSE_LOG_FORMAT", "FACTPULSE_LISTEN", "FACTPULSE_HTTP", "FACTPULSE_CONFIG",
+        "FACTPULSE_LOG_FORMAT", "FACTPULSE_LISTEN", "FACTPULSE_SCHEDULES", "FACTPULSE_HTTP", "FACTPULSE_CONFIG",
     ]
 
     /// Reads the environment, and the file where the environment is silent.
@@ -100,6 +103,7 @@ struct Settings: Sendable {
         logLevel = try reader.choice("FACTPULSE_LOG_LEVEL")
         logFormat = try reader.choice("FACTPULSE_LOG_FORMAT") ?? logFormat
         listens = try reader.flag("FACTPULSE_LISTEN") ?? listens
+        schedules = ScheduleSource(reader.text("FACTPULSE_SCHEDULES"))
         dashboard = reader.text("FACTPULSE_HTTP")
         try readCredentials(reader)
         let named =

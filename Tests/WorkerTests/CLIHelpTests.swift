@@ -14,7 +14,8 @@ struct CLIHelpTests {
         "bulk-runs retry", "bulk-runs cancel", "bulk-runs resolve", "keys", "keys status", "keys plan", "keys rotate",
         "keys resolve", "keys import", "keys rewrap", "keys verify-escrow", "keys restore", "audit", "audit verify",
         "audit export", "webhooks", "webhooks status", "webhooks reveal", "webhooks delete", "jobs", "jobs enqueue",
-        "jobs list", "jobs show", "jobs retry", "jobs cancel", "sync", "sync clients", "sync pdp", "report", "status",
+        "jobs list", "jobs show", "jobs retry", "jobs cancel", "schedules", "schedules list", "schedules run",
+        "schedules pause", "schedules resume", "sync", "sync clients", "sync pdp", "report", "status",
         "doctor",
     ]
 

@@ -29,6 +29,9 @@ enum Chaos {
     static let pdpClients = Int(number("CHAOS_PDP_CLIENTS", 400))
     /// Clients of the list that is synced twice.
     static let syncClients = Int(number("CHAOS_SYNC_CLIENTS", 3_000))
+    /// Over which schedules run while workers are killed, by a clock that the test moves.
+    static let days = number("CHAOS_DAYS", 2)
+    static let scheduleKills = Int(number("CHAOS_SCHEDULE_KILLS", 5))
 
     private static func number(_ name: String, _ standard: Double) -> Double {
         guard let text = ProcessInfo.processInfo.environment[name] else { return standard }

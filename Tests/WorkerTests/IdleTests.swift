@@ -5,7 +5,10 @@ import Testing
 struct IdleTests {
     @Test func `an idle worker costs at most two statements a second and one percent of a core`() async throws {
         try await WorkerFixture.withPrivatePostgres { fixture, server in
-            let worker = try await fixture.livingWorker()
+            // A time that does not come while it is watched.
+            let schedules = "schedules: {yearly: {job: sync-clients, cron: '@yearly'}}"
+            let path = try fixture.programs.write(schedules, to: "schedules.yaml")
+            let worker = try await fixture.livingWorker("--schedules", path)
             // Past what it does once.
             try await Task.sleep(for: .seconds(2))
             let (start, statements, ticks) = (ContinuousClock.now, try server.statements(), try ticks(worker))

@@ -71,6 +71,8 @@ struct WorkerFixture: Sendable {
             "FACTPULSE_EMAIL": SandboxConfiguration().email,
             "FACTPULSE_PASSWORD": SandboxConfiguration().password,
             "FACTPULSE_RATE_LIMIT": "200",
+            // What comes every quarter of an hour would come into some test or other.
+            "FACTPULSE_SCHEDULES": "none",
             // Short, so that an answer that was lost is settled while the test waits.
             "FACTPULSE_REQUEST_TIMEOUT": "2",
             "FACTPULSE_SETTLE_GRACE": "2",

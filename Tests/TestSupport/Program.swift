@@ -1,15 +1,15 @@
 import Foundation
 
 /// Runs another program to its end.
-enum Program {
-    struct Run: Sendable {
-        let status: Int32
+package enum Program {
+    package struct Run: Sendable {
+        package let status: Int32
         /// Standard output and standard error together.
-        let output: String
+        package let output: String
     }
 
     /// - Parameter program: A path, or a name to look up in `PATH`. One that does not exist ends with status 127.
-    static func run(_ program: String, _ arguments: [String]) async throws -> Run {
+    package static func run(_ program: String, _ arguments: [String]) async throws -> Run {
         let process = Process()
         process.executableURL = URL(filePath: "/usr/bin/env")
         process.arguments = [program] + arguments
