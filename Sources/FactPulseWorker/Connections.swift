@@ -40,11 +40,20 @@ extension Settings {
 
     var syncAges: SyncAges { SyncAges(clients: clientsMaxAge, pdp: pdpMaxAge) }
 
+    /// The API's address without what somebody may have written before its host, which may be a password.
+    var shownURL: String {
+        guard let scheme = apiURL.range(of: "://") else { return apiURL }
+        let host = apiURL[scheme.upperBound...]
+        guard let end = host.prefix(while: { $0 != "/" }).lastIndex(of: "@") else { return apiURL }
+        return String(apiURL[..<scheme.upperBound] + host[host.index(after: end)...])
+    }
+
     /// Whose clients they are, in one word without blanks: names the runs and the rate limit.
     var account: Account {
-        let address = apiURL.split(separator: "://", maxSplits: 1).last.map(String.init) ?? apiURL
+        let address = shownURL.split(separator: "://", maxSplits: 1).last.map(String.init) ?? shownURL
         let trimmed = String(address.reversed().drop { $0 == "/" }.reversed())
-        return Account(name: "\(trimmed)/\(login)".replacing(" ", with: "_"))
+        // Neither hosts nor logins care for capitals: written in two ways, they are still one account.
+        return Account(name: "\(trimmed)/\(login)".lowercased().replacing(" ", with: "_"))
     }
 
     /// How to reach the API.

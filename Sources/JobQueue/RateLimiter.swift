@@ -134,7 +134,10 @@ package actor RateLimiter {
     /// - Parameter payload: The limit's name and the seconds it is closed.
     package func heard(_ payload: String) {
         let parts = payload.split(separator: " ")
-        guard parts.count == 2, parts[0] == name, let seconds = Double(parts[1]) else { return }
+        // Any role may notify: what is no length of time, or longer than a limit is ever closed, was not sent by us.
+        guard parts.count == 2, parts[0] == name, let seconds = Double(parts[1]), (0...86_400).contains(seconds) else {
+            return
+        }
         close(for: .seconds(seconds))
     }
 

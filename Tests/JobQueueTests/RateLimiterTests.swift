@@ -48,6 +48,7 @@ struct RateLimiterTests {
         try await limiters[0].acquire()
         try await limiters[0].throttled(retryAfter: .seconds(30))
         // Both ways of learning of it: by notification, and by asking for slots.
+        for nonsense in ["api nan", "api inf", "api 1e30", "api -1", "api"] { await limiters[1].heard(nonsense) }
         await limiters[1].heard("api 30.0")
         for limiter in limiters {
             let error = await #expect(throws: RateLimited.self) { try await limiter.acquire() }

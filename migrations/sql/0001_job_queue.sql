@@ -52,7 +52,7 @@ CREATE TABLE queue.ready (
 ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_cost_delay = 0);
 
 CREATE TABLE queue.scheduled (
-    run_at           timestamptz NOT NULL,
+    run_at           timestamptz NOT NULL CHECK (isfinite(run_at)),
     job_id           bigint NOT NULL,
     queue            text NOT NULL,
     priority         int NOT NULL,

@@ -8,7 +8,7 @@ enum SettingsCheck {
             return .warning("\(name) is no setting of this program\(meant)")
         }
         if settings.credentials == nil { return .ok("readable; no credentials are set") }
-        return .ok("readable, for the account \(settings.login) at \(settings.apiURL)")
+        return .ok("readable, for the account \(settings.login) at \(settings.shownURL)")
     }
 
     /// Whether anybody but the owner and a group may read the files, or anybody but the owner write them.
