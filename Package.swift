@@ -132,7 +132,7 @@ let package = Package(
         .testTarget(
             name: "JobQueueTests",
             dependencies: [
-                "JobQueue", "Postgres", "TestSupport",
+                "JobQueue", "Postgres", "Sandbox", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
@@ -141,7 +141,7 @@ let package = Package(
         .testTarget(
             name: "KeyVaultTests",
             dependencies: [
-                "KeyVault", "Postgres", "TestSupport",
+                "KeyVault", "Postgres", "Sandbox", "TestSupport",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
             ]

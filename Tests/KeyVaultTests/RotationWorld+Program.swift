@@ -1,4 +1,5 @@
 import Foundation
+import struct Sandbox.SplitMix64
 
 @testable import KeyVault
 

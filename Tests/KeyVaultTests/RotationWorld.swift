@@ -1,4 +1,5 @@
 import Foundation
+import struct Sandbox.SplitMix64
 
 @testable import KeyVault
 
@@ -63,7 +64,7 @@ struct RotationWorld {
     init(seed: UInt64, history: History? = nil) throws {
         self.seed = seed
         self.history = history
-        random = SplitMix64(seed: seed)
+        random = SplitMix64(state: seed)
         guard let rotation = Rotation(candidates: [1], proven: 1, retained: [], fresh: nil) else {
             throw Broken.rule("there is a key", seed: seed, history: [])
         }
@@ -195,17 +196,3 @@ struct RotationWorld {
 }
 
 func date(_ moment: Int) -> Date { Date(timeIntervalSince1970: Double(moment)) }
-
-struct SplitMix64: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-}

@@ -1,7 +1,6 @@
 import ArgumentParser
 import Foundation
 import Jobs
-import Postgres
 
 struct SyncClientsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -24,23 +23,19 @@ struct SyncClientsCommand: AsyncParsableCommand {
     @OptionGroup var options: SyncOptions
 
     func run() async throws {
-        let settings = try options.common.settings()
-        _ = try settings.factPulse()
-        let database = try await settings.openDatabase(settings.makeLogger())
-        let store = SyncStore(database)
-        let id = try await store.startClients(account: settings.account, allowMassDelete: allowMassDelete)
-        let job = SyncJob(store: store, id: id, options: options)
-        guard options.wait else {
-            await database.close()
-            return try job.tellStarted()
-        }
+        guard
+            let job = try await SyncJob.start(
+                options,
+                enqueue: { try await $0.startClients(account: $1, allowMassDelete: allowMassDelete) }
+            )
+        else { return }
         let line = ProgressLine("clients", counting: "clients", isSilent: options.output.json)
         let report = try await job.follow(line, as: SyncClients.Report.self) {
-            try await store.clientsProgress(job: id)
+            try await job.store.clientsProgress(job: job.id)
         }
-        await database.close()
+        await job.close()
         if options.output.json {
-            try Output.json(SyncAnswer(job: id, report: report))
+            try Output.json(SyncAnswer(job: job.id, report: report))
         } else {
             try Output.print(Self.text(report))
         }

@@ -1,6 +1,7 @@
 import Foundation
 import JobQueue
 import Jobs
+import Postgres
 import Synchronization
 
 /// The job of a sync, from the command line's side.
@@ -9,7 +10,28 @@ struct SyncJob {
     let id: Int64
     let options: SyncOptions
 
-    func tellStarted() throws {
+    /// Makes the job with `enqueue`.
+    /// - Returns: `nil` when nobody is to wait for it, and people have been told where to look. Otherwise its database is
+    ///   open: ``close()``.
+    /// - Throws: ``SettingsError`` when no credentials are set, before anything has been made; `PostgresError`.
+    static func start(_ options: SyncOptions, enqueue: (SyncStore, Account) async throws -> Int64) async throws
+        -> SyncJob?
+    {
+        let settings = try options.common.settings()
+        _ = try settings.factPulse()
+        let store = SyncStore(try await settings.openDatabase(settings.makeLogger()))
+        let job = SyncJob(store: store, id: try await enqueue(store, settings.account), options: options)
+        if options.wait { return job }
+        await job.close()
+        try job.tellStarted()
+        return nil
+    }
+
+    func close() async {
+        await store.database.close()
+    }
+
+    private func tellStarted() throws {
         if options.output.json { return try Output.json(["job": id]) }
         try Output.print("job \(id)")
         Messages.write("what becomes of it: factpulse-worker jobs show \(id)")

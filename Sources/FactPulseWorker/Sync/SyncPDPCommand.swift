@@ -1,7 +1,6 @@
 import ArgumentParser
 import Foundation
 import Jobs
-import Postgres
 
 struct SyncPDPCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -24,23 +23,15 @@ struct SyncPDPCommand: AsyncParsableCommand {
     @OptionGroup var options: SyncOptions
 
     func run() async throws {
-        let settings = try options.common.settings()
-        _ = try settings.factPulse()
-        let database = try await settings.openDatabase(settings.makeLogger())
-        let store = SyncStore(database)
-        let id = try await store.startPDP(account: settings.account, all: all)
-        let job = SyncJob(store: store, id: id, options: options)
-        guard options.wait else {
-            await database.close()
-            return try job.tellStarted()
-        }
+        guard let job = try await SyncJob.start(options, enqueue: { try await $0.startPDP(account: $1, all: all) })
+        else { return }
         let line = ProgressLine("PDP status", counting: "clients", isSilent: options.output.json)
         let plan = try await job.follow(line, as: SyncPDP.Report.self) { .init(done: 0) }
         let failed = try await job.followSlices(of: plan, line)
-        let reason = failed > 0 ? try await store.pdpFailure(sync: plan.sync) : nil
-        await database.close()
+        let reason = failed > 0 ? try await job.store.pdpFailure(sync: plan.sync) : nil
+        await job.close()
         if options.output.json {
-            try Output.json(SyncAnswer(job: id, report: plan, failed: failed))
+            try Output.json(SyncAnswer(job: job.id, report: plan, failed: failed))
         } else {
             try Output.print(Self.text(plan, failed))
         }

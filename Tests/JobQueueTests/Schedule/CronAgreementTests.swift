@@ -1,5 +1,6 @@
 import Foundation
 import JobQueue
+import struct Sandbox.SplitMix64
 import TestSupport
 import Testing
 
@@ -10,7 +11,7 @@ struct CronAgreementTests {
     private static let zones = ["UTC", "Europe/Paris", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata"]
 
     @Test func `3,000 expressions agree with croniter outside of days when clocks change`() async throws {
-        var random = Seeded(state: 5)
+        var random = SplitMix64(state: 5)
         let cases = (0..<3_000).map { _ in Case(&random) }
         let file = FileManager.default.temporaryDirectory.appending(path: "cron-\(UUID().uuidString).tsv")
         defer { try? FileManager.default.removeItem(at: file) }
@@ -46,7 +47,7 @@ struct CronAgreementTests {
         /// Seconds since 1970.
         let instant: Int
 
-        init(_ random: inout Seeded) {
+        init(_ random: inout SplitMix64) {
             // No field of days names every day but *: croniter takes such a field for *. Nor a day after the 28th, from which
             // croniter counts into the next month.
             expression = [
@@ -71,13 +72,14 @@ struct CronAgreementTests {
             }
         }
 
-        private static func field(_ range: ClosedRange<Int>, _ random: inout Seeded, names: [String] = []) -> String {
+        private static func field(_ range: ClosedRange<Int>, _ random: inout SplitMix64, names: [String] = []) -> String
+        {
             guard Int.random(in: 0..<5, using: &random) > 1 else { return "*" }
             return (0..<Int.random(in: 1...3, using: &random)).map { _ in part(range, &random, names) }
                 .joined(separator: ",")
         }
 
-        private static func part(_ range: ClosedRange<Int>, _ random: inout Seeded, _ names: [String]) -> String {
+        private static func part(_ range: ClosedRange<Int>, _ random: inout SplitMix64, _ names: [String]) -> String {
             let first = Int.random(in: range, using: &random)
             let last = Int.random(in: first...range.upperBound, using: &random)
             let step = Int.random(in: 2...max(2, range.count / 2), using: &random)
@@ -95,18 +97,5 @@ struct CronAgreementTests {
             default: return text(last)
             }
         }
-    }
-}
-
-/// The same numbers in every run.
-private struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }
