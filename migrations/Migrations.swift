@@ -8,6 +8,7 @@ package enum Migrations {
         (5, "sync", text(PackageResources._005_sync_sql)),
         (6, "reporting", text(PackageResources._006_reporting_sql)),
         (7, "schedules", text(PackageResources._007_schedules_sql)),
+        (8, "bulk_hints", text(PackageResources._008_bulk_hints_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String {

@@ -133,6 +133,7 @@ enum Manual {
         ("largestPage: 100", "a smaller pageSize than asked is used and echoed"),
         ("pagePastEnd: 200, 404", "a page past the end"),
         ("listOrder: creation, shuffledWithinSeconds", "the order of the list"),
+        ("hiddenClients: 0", "clients that the list counts and never shows"),
         ("dates: microseconds, seconds, offset, nanoseconds, eastern, noOffset, mixed", "the form of dates"),
         ("omitsNulls, addsMembers: false, true", "leaves out null members; adds one that nobody declared"),
         ("duplicates: allowed, sameSIRETRefused, sameNameRefused", "a second client like the first; refused with 409"),

@@ -10,7 +10,7 @@ struct BulkRunsCommand: AsyncParsableCommand {
               factpulse-worker bulk-runs status 12 --wait
               factpulse-worker bulk-runs rows 12 --state failed
               factpulse-worker bulk-runs rows 12 --output result.csv
-              factpulse-worker bulk-runs resolve 12 7 --skip
+              factpulse-worker bulk-runs resolve 12 8 --skip
             """,
         subcommands: [
             BulkRunsList.self, BulkRunsStatus.self, BulkRunsRows.self, BulkRunsRetry.self, BulkRunsCancel.self,

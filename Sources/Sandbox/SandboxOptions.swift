@@ -92,6 +92,8 @@ package struct SandboxOptions: Codable, Sendable, Hashable {
     /// A `pageSize` above this is cut to it, and the cut one is echoed.
     package var largestPage = 100
     package var listOrder = ListOrder.creation
+    /// Clients that the list counts and never shows.
+    package var hiddenClients = 0
     package var dates = DateStyle.microseconds
     /// Leaves out the members that are `null`.
     package var omitsNulls = false

@@ -14,7 +14,9 @@ extension SandboxWorld {
             case .newestFirst: overflow ? [] : Array(order.reversed().dropFirst(first).prefix(size))
             case .shuffledWithinSeconds: overflow ? [] : Array(shuffledOrder().dropFirst(first).prefix(size))
             }
-        var body = Data(#"{"total":\#(order.count),"page":\#(page),"pageSize":\#(size),"results":["#.utf8)
+        var body = Data(
+            #"{"total":\#(order.count + options.hiddenClients),"page":\#(page),"pageSize":\#(size),"results":["#.utf8
+        )
         for (index, uid) in slice.enumerated() {
             if index > 0 { body.append(UInt8(ascii: ",")) }
             if let client = try writtenClient(uid) { body.append(client) }

@@ -36,7 +36,7 @@ struct CLIJSONTests {
                 "UPDATE factpulse.bulk_rows SET state = 'needs_review', error_code = 'E' WHERE row = 1"
             )
             try await fixture.database.execute("UPDATE factpulse.bulk_runs SET state = 'paused', reason = 'test'")
-            try await expect(fixture, ["bulk-runs", "resolve", "1", "1", "--skip"], has: "row")
+            try await expect(fixture, ["bulk-runs", "resolve", "1", "2", "--skip"], has: "line")
             try await expect(fixture, ["bulk-runs", "retry", "1"], has: "rows")
         }
     }

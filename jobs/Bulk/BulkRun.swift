@@ -23,6 +23,11 @@ package struct BulkRun: Sendable {
 /// How many rows of a run are in each state. The counts add up to the rows of the file.
 package struct BulkCounts: Sendable, Equatable {
     private var counts: [BulkRowState: Int]
+    /// Of the rows that are done: those whose answer was lost, so that their client was found by reading the server or
+    /// named by a person.
+    package var adopted = 0
+    /// Of the rows whose client existed: those with a difference that somebody should know of, by its code.
+    package var warnings: [String: Int] = [:]
 
     package init(_ counts: [BulkRowState: Int] = [:]) {
         self.counts = counts
@@ -47,6 +52,9 @@ package struct BulkRow: Sendable {
     package let row: Int64
     package let line: Int
     package let state: BulkRowState
+    /// Of a row of create-clients that is not rejected.
+    package let name: String?
+    package let siret: String?
     package let cells: [String]
     package let uid: String?
     package let adopted: Bool

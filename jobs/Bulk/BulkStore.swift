@@ -25,43 +25,41 @@ package struct BulkStore: Sendable {
 
     package func counts(of run: Int64) async throws -> BulkCounts {
         let rows = try await database.query(
-            "SELECT state, count(*) FROM factpulse.bulk_rows WHERE run_id = \(run) GROUP BY state"
+            """
+            SELECT state, count(*), count(*) FILTER (WHERE state = 'done' AND adopted),
+                   CASE WHEN state = 'exists' THEN error_code END AS warning
+              FROM factpulse.bulk_rows WHERE run_id = \(run) GROUP BY state, warning
+            """
         )
-        return BulkCounts(
-            try Dictionary(uniqueKeysWithValues: rows.map { try $0.decode((BulkRowState.self, Int.self)) })
-        )
+        var counts = BulkCounts()
+        for row in rows {
+            let (state, count, adopted, warning) = try row.decode((BulkRowState.self, Int.self, Int.self, String?.self))
+            counts[state] += count
+            counts.adopted += adopted
+            for code in (warning ?? "").split(separator: " ") { counts.warnings[String(code), default: 0] += count }
+        }
+        return counts
     }
 
     /// Rows of a run in the order of the file, from behind `row`.
     package func rows(of run: Int64, state: BulkRowState?, after row: Int64, limit: Int) async throws -> [BulkRow] {
-        let rows = try await database.query(
+        try await database.query(
             """
-            SELECT row, line, state, cells, uid::text, adopted, candidates::text[], error_code, error
-              FROM factpulse.bulk_rows
+            \(Self.selectRows)
              WHERE run_id = \(run) AND row > \(row) AND (\(state)::text IS NULL OR state = \(state)::text)
              ORDER BY row LIMIT \(limit)::bigint
             """
-        )
-        return try rows.map { row in
-            let (number, line, state, cells, uid, adopted, candidates, code, error) = try row.decode(
-                (
-                    Int64.self, Int.self, BulkRowState.self, [String].self, String?.self, Bool.self, [String]?.self,
-                    String?.self, String?.self
-                )
-            )
-            return BulkRow(
-                row: number,
-                line: line,
-                state: state,
-                cells: cells,
-                uid: uid,
-                adopted: adopted,
-                candidates: candidates ?? [],
-                errorCode: code,
-                error: error
-            )
-        }
+        ).map(BulkRow.init)
     }
+
+    /// The row that begins on this line of the file.
+    package func row(of run: Int64, line: Int) async throws -> BulkRow? {
+        try await database.query("\(Self.selectRows) WHERE run_id = \(run) AND line = \(line)").first.map(BulkRow.init)
+    }
+
+    private static let selectRows: SQL = """
+        SELECT row, line, state, name, siret, cells, uid::text, adopted, candidates::text[], error_code, error FROM factpulse.bulk_rows
+        """
 
     /// Whether the workers have taken any part in this run, and any worker beats at all: what a waiting CLI wants to know.
     package func livingWorkers() async throws -> Int {
@@ -86,5 +84,25 @@ extension BulkRun {
         reason = try row.decode("reason")
         createdAt = try row.decode("created_at")
         finishedAt = try row.decode("finished_at")
+    }
+}
+
+extension BulkRow {
+    init(_ row: Row) throws {
+        self.row = try row.decode("row")
+        line = try row.decode("line")
+        state = try row.decode("state")
+        name = try row.decode("name")
+        siret = try row.decode("siret")
+        cells = try row.decode("cells")
+        uid = try row.decode("uid")
+        adopted = try row.decode("adopted")
+        candidates = try row.decode("candidates", as: [String]?.self) ?? []
+        let code: String? = try row.decode("error_code")
+        let isRecovered = state == .done && adopted && code == nil
+        errorCode = isRecovered ? "ADOPTED" : code
+        error =
+            isRecovered
+            ? "the answer was lost; FactPulse was read to find out that it is done" : try row.decode("error")
     }
 }

@@ -38,7 +38,8 @@ package actor ResultFile {
                     status: row.state.rawValue,
                     uid: row.uid,
                     code: row.errorCode,
-                    error: row.error
+                    error: row.error,
+                    candidates: row.candidates
                 )
             )
         }

@@ -26,7 +26,10 @@ package struct ResultText: Sendable {
     package func append(_ row: BulkRow, to output: inout [UInt8]) {
         var record = Array(row.cells.prefix(columns.count))
         record += Array(repeating: "", count: columns.count - record.count)
-        record += [String(row.line), row.state.rawValue, row.uid ?? "", row.errorCode ?? "", row.error ?? ""]
+        record += [
+            String(row.line), row.state.rawValue, row.uid ?? "", row.errorCode ?? "", row.error ?? "",
+            row.candidates.joined(separator: " "),
+        ]
         // Cells beyond the columns go behind ours, as in the file.
         record += row.cells.dropFirst(columns.count)
         line.append(record, to: &output)

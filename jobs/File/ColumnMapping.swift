@@ -2,7 +2,7 @@
 struct ColumnMapping {
     /// Columns that our result files add. When such a file comes back they are no data; the uid says which rows had
     /// become clients.
-    static let resultColumns = ["_line", "_status", uidColumn, "_error_code", "_error"]
+    static let resultColumns = ["_line", "_status", uidColumn, "_error_code", "_error", "_candidates"]
     private static let uidColumn = "_uid"
 
     /// The header as it stands in the file, trimmed.

@@ -11,13 +11,23 @@ package struct RowResult: Sendable, Hashable {
     package var uid: String?
     package var code: String?
     package var error: String?
+    /// Uids of the clients that a person has to choose from.
+    package var candidates: [String]
 
-    package init(line: Int, status: String, uid: String? = nil, code: String? = nil, error: String? = nil) {
+    package init(
+        line: Int,
+        status: String,
+        uid: String? = nil,
+        code: String? = nil,
+        error: String? = nil,
+        candidates: [String] = []
+    ) {
         self.line = line
         self.status = status
         self.uid = uid
         self.code = code
         self.error = error
+        self.candidates = candidates
     }
 }
 
@@ -66,6 +76,7 @@ package final class ResultWriter {
         record += Array(repeating: "", count: columns - record.count)
         record += [
             String(result.line), result.status, result.uid ?? "", result.code ?? "", result.error ?? "",
+            result.candidates.joined(separator: " "),
         ]
         record += cells.dropFirst(columns)
         line.append(record, to: &buffer)

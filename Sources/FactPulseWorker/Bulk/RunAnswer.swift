@@ -42,7 +42,7 @@ struct RunAnswer: Encodable {
 
     private enum Keys: String, CodingKey {
         case schemaVersion, run, operation, state, file, reason, createdAt, finishedAt
-        case rows, done, exists, duplicate, rejected, failed, uncertain, needsReview, skipped, ready
+        case rows, done, exists, duplicate, rejected, failed, uncertain, needsReview, skipped, ready, adopted, warnings
         case errors, errorsTruncated, summary, cure
     }
 
@@ -74,5 +74,8 @@ struct RunAnswer: Encodable {
         try container.encode(counts[.needsReview], forKey: .needsReview)
         try container.encode(counts[.skipped], forKey: .skipped)
         try container.encode(counts[.staged] + counts[.ready], forKey: .ready)
+        // No further rows: some of those that are done, and of those that exist.
+        try container.encode(counts.adopted, forKey: .adopted)
+        if !counts.warnings.isEmpty { try container.encode(counts.warnings, forKey: .warnings) }
     }
 }

@@ -15,12 +15,26 @@ struct RunSummary {
         if let reason = run.reason { lines.append("reason: \(reason)") }
         var table = TextTable([("rows", .right), ("state", .left), ("meaning", .left)])
         for state in BulkRowState.allCases where counts[state] > 0 {
-            table.add(counts[state].grouped, state.rawValue, run.operation.meaning(of: state))
+            table.add(counts[state].grouped, state.rawValue, meaning(of: state))
         }
         table.add(counts.rows.grouped, "in all", "")
         lines += ["", table.text]
+        if !warnings.isEmpty { lines += [""] + warnings }
         let next = advice
         return (next.isEmpty ? lines : lines + [""] + next).joined(separator: "\n")
+    }
+
+    private func meaning(of state: BulkRowState) -> String {
+        let meaning = run.operation.meaning(of: state)
+        guard state == .done, counts.adopted > 0 else { return meaning }
+        return "\(meaning), of them \(counts.adopted.grouped) found by reading FactPulse or named by a person"
+    }
+
+    /// What somebody should know of rows whose client existed.
+    private var warnings: [String] {
+        counts.warnings.sorted { $0.key < $1.key }.map { code, count in
+            "\(code): \(count.counted("row")), \(BulkWarning(rawValue: code)?.meaning ?? "see the rows")"
+        }
     }
 
     private var advice: [String] {

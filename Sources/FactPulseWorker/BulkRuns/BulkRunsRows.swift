@@ -12,7 +12,8 @@ struct BulkRunsRows: AsyncParsableCommand {
               factpulse-worker bulk-runs rows 12 --state needs_review --format json
               factpulse-worker bulk-runs rows 12 --output result.csv
 
-            CSV has the columns of the file and _line, _status, _uid, _error_code, _error.
+            CSV has the columns of the file and _line, _status, _uid, _error_code, _error and
+            _candidates: the clients that a person has to choose from (bulk-runs resolve).
             Cells that a spreadsheet would run as a formula are made harmless (--raw: left
             as they are). Mended, it can be imported again. Open it in Excel with Data >
             From Text/CSV, the SIRETs as Text: a double click rounds them.

@@ -34,26 +34,6 @@ struct BulkControlTests {
         }
     }
 
-    @Test func `a person's decision about a row is carried out`() async throws {
-        try await BulkFixture.with { bulk in
-            let uid = await bulk.server.world.seedClients([
-                SandboxClient(name: "Alpha"), SandboxClient(name: "Bêta"), SandboxClient(name: "Gamma"),
-            ])[0].uuidString.lowercased()
-            let run = try await bulk.run(["Alpha;", "Bêta;", "Gamma;", "Delta;"])
-            try await bulk.drain()
-            #expect(try await bulk.counts(run)[.needsReview] == 3)
-            #expect(try await bulk.store.resolve(run: run, row: 1, .client(uid: uid)) == .done(rows: 1))
-            #expect(try await bulk.store.resolve(run: run, row: 2, .send) == .done(rows: 1))
-            #expect(try await bulk.store.resolve(run: run, row: 3, .skip) == .done(rows: 1))
-            try await bulk.drain()
-            let states = try await bulk.rows(run).map(\.state)
-            #expect(states == [.done, .done, .skipped, .done])
-            #expect(await bulk.server.world.report().clients == 5)
-            let again = try await bulk.store.resolve(run: run, row: 3, .skip)
-            #expect(again == .refused(reason: "row 3 is skipped; only a row that needs review can be resolved"))
-        }
-    }
-
     @Test func `a call left without an answer by a vanished worker is settled, not sent again`() async throws {
         try await BulkFixture.with { bulk in
             let run = try await bulk.run(BulkFixture.lines(2))

@@ -58,10 +58,42 @@ struct DuplicateClientTests {
                 """
             )
             let second = try await bulk.run(["DUPONT et  fils;", "Durand;"])
+            let third = try await bulk.run(["Dupont et fils;\(SandboxWorld.siret(7))"])
             try await bulk.drainWithoutSettling()
             let rows = try await bulk.rows(second)
             #expect(rows.map(\.state) == [.needsReview, .done])
             #expect(rows[0].errorCode == "SAME_NAME_IN_ANOTHER_RUN")
+            #expect(rows[0].error?.hasPrefix("line 2 of run \(first) has this name, and neither has a SIRET") == true)
+            #expect(try await rows[0].candidates == bulk.rows(first).compactMap(\.uid))
+            #expect(try await bulk.rows(third).map(\.errorCode) == ["SAME_NAME_IN_ANOTHER_RUN"])
+        }
+    }
+
+    @Test func `a row without SIRET waits for a person while another run sends its name with one`() async throws {
+        try await BulkFixture.with { bulk in
+            let first = try await bulk.run(["Dupont et fils;\(SandboxWorld.siret(1))"])
+            try await bulk.pretendSending(first)
+            let second = try await bulk.run(["Dupont et fils;"])
+            try await bulk.drainWithoutSettling()
+            #expect(try await bulk.rows(second).map(\.errorCode) == ["SAME_NAME_IN_ANOTHER_RUN"])
+            #expect(try await bulk.creates() == 0)
+        }
+    }
+
+    @Test func `rows that name one client in _uid are one row`() async throws {
+        try await BulkFixture.with { bulk in
+            let uid = await bulk.server.world.seedClients([SandboxClient(name: "Dupont")])[0].uuidString.lowercased()
+            let lost = UUID().uuidString
+            let lines = [
+                "Dupont;;\(uid)", "Durand;;\(uid.uppercased())", "Martin;;\(uid)", "Un;;\(lost)", "Deux;;\(lost)",
+            ]
+            let run = try await bulk.run(lines, header: "nom;siret;_uid")
+            try await bulk.drain()
+            let rows = try await bulk.rows(run)
+            #expect(rows.map(\.state) == [.exists, .duplicate, .duplicate, .done, .done])
+            #expect(
+                rows[1].errorCode == "SAME_CLIENT" && rows[2].error?.hasPrefix("line 2 names the same client") == true
+            )
         }
     }
 

@@ -34,7 +34,7 @@ struct LargeRunTests {
             await bulk.server.world.seedClients([SandboxClient(name: "Dupont")])
             let run = try await bulk.run(BulkFixture.lines(60) + ["Dupont;"])
             try await bulk.release(run, review: 61)
-            #expect(try await bulk.store.resolve(run: run, row: 61, .send) == .done(rows: 1))
+            #expect(try await bulk.store.resolve(run: run, line: 62, .send) == .done(rows: 1))
             // What follows a run to its end looks at it when none of them has begun.
             try await bulk.database.execute(
                 "SELECT queue.enqueue('finish-run', jsonb_build_object('run', \(run)::bigint), priority => 1)"

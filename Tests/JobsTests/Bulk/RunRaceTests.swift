@@ -24,7 +24,7 @@ struct RunRaceTests {
             async let worker: Void = bulk.drain()
             let decision: Task<BulkStore.ControlResult, any Error> = Task {
                 try await bulk.untilBlocked()
-                return try await bulk.store.resolve(run: run, row: 1, .send)
+                return try await bulk.store.resolve(run: run, line: 2, .send)
             }
             try await bulk.holding("SELECT FROM factpulse.bulk_runs WHERE id = \(run) FOR UPDATE") {
                 try await bulk.until(
@@ -85,7 +85,7 @@ struct RunRaceTests {
                 .decode(at: 0, as: Int64.self)
             try await bulk.database.execute("DELETE FROM queue.ready WHERE job_id = \(job)")
             if kind == "finish-run" {
-                #expect(try await bulk.store.resolve(run: run, row: 1, .send) == .done(rows: 1))
+                #expect(try await bulk.store.resolve(run: run, line: 2, .send) == .done(rows: 1))
             } else {
                 #expect(try await bulk.store.retry(run) == .done(rows: 0))
             }

@@ -23,6 +23,31 @@ struct SameNameTests {
         }
     }
 
+    @Test func `a name with a SIRET on one side only is never sent blindly`() async throws {
+        try await BulkFixture.with { bulk in
+            let siret = SandboxWorld.siret(1)
+            let first = try await bulk.run(["Dupont et fils;", "Moulin;\(SandboxWorld.siret(2))"])
+            try await bulk.drain()
+            // The same company again, its SIRET found out meanwhile; and one whose SIRET is missing now.
+            let second = try await bulk.run([
+                "DUPONT et  fils;\(siret)", "Moulin;", "Dupont frères;\(SandboxWorld.siret(3))",
+            ])
+            try await bulk.drain()
+            let rows = try await bulk.rows(second)
+            #expect(rows.map(\.state) == [.needsReview, .needsReview, .done])
+            #expect(rows.prefix(2).map(\.errorCode) == ["SAME_NAME_EXISTS", "SAME_NAME_EXISTS"])
+            let known = try await bulk.rows(first).compactMap(\.uid)
+            #expect(rows.prefix(2).map(\.candidates) == known.map { [$0] })
+            #expect(await bulk.server.world.report().clients == 3)
+            #expect(try await bulk.store.resolve(run: second, line: 2, .client(uid: known[0])) == .done(rows: 1))
+            // From here on the SIRET tells, though the server's list does not have it.
+            let third = try await bulk.run(["Dupont;\(siret)"])
+            try await bulk.drain()
+            #expect(try await bulk.rows(third).map(\.uid) == [known[0]])
+            #expect(try await bulk.creates() == 3)
+        }
+    }
+
     @Test func `a result file that comes back knows the clients it speaks of`() async throws {
         try await BulkFixture.with { bulk in
             let first = try await bulk.run(["Dupont;", "Martin;", ";73282932000074"])
@@ -40,6 +65,7 @@ struct SameNameTests {
             #expect(rows.map(\.state) == [.exists, .exists, .done, .done, .done])
             #expect(rows.prefix(2).map(\.uid) == uids.prefix(2).map(Optional.some))
             #expect(await bulk.server.world.report().clients == 5)
+            #expect(rows[1].errorCode == "EXISTS_OTHER_SIRET" && rows[0].errorCode == nil)
             // None of them is left with a uid that is not its own.
             #expect(Set(rows.compactMap(\.uid)) == Set(await bulk.server.world.clients().map(\.uid)))
         }

@@ -26,9 +26,9 @@ struct ResultFileTests {
         try writer.finish()
         let text = try String(decoding: Data(contentsOf: URL(fileURLWithPath: path)), as: UTF8.self)
         #expect(
-            text == "\u{FEFF}Nom;SIRET;_line;_status;_uid;_error_code;_error\r\n"
-                + "\"Café; \"\"A\"\"\";x;2;done;u-1;;\r\n"
-                + "B;;3;rejected;;SIRET_LENGTH;A SIRET has 14 digits.\r\n"
+            text == "\u{FEFF}Nom;SIRET;_line;_status;_uid;_error_code;_error;_candidates\r\n"
+                + "\"Café; \"\"A\"\"\";x;2;done;u-1;;;\r\n"
+                + "B;;3;rejected;;SIRET_LENGTH;A SIRET has 14 digits.;\r\n"
         )
         #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.folder) == ["out.csv"])
     }

@@ -23,7 +23,7 @@ struct ClientMatchTests {
             #expect(row.state == .needsReview && row.errorCode == "AMBIGUOUS_SIRET")
             #expect(row.candidates == twins)
             #expect(await bulk.requests(.deactivateClient) == 0)
-            #expect(try await bulk.store.resolve(run: run, row: 1, .client(uid: twins[1])) == .done(rows: 1))
+            #expect(try await bulk.store.resolve(run: run, line: 2, .client(uid: twins[1])) == .done(rows: 1))
             try await bulk.drain()
             #expect(try await bulk.row(run).state == .done)
             #expect(await bulk.effects(.deactivateClient) == [twins[1]: 1])

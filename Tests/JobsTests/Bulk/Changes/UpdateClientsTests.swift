@@ -89,7 +89,7 @@ struct UpdateClientsTests {
             #expect(try await bulk.row(run).state == .needsReview)
             #expect(try await bulk.row(run).errorCode == "CHANGED_SINCE")
             #expect(try await bulk.client(uid)?.name.hasPrefix("Renamed") == true)
-            #expect(try await bulk.store.resolve(run: run, row: 1, .send) == .done(rows: 1))
+            #expect(try await bulk.store.resolve(run: run, line: 2, .send) == .done(rows: 1))
             try await bulk.drain()
             #expect(try await bulk.client(uid)?.name == "Nouveau", "a person said so")
             #expect(try await bulk.store.run(run)?.state == .finished)
