@@ -44,7 +44,8 @@ struct Vigil {
     }
 
     private func poll(_ isOver: () async throws -> Bool) async throws {
-        var seen = ContinuousClock.now
+        // Nothing is known of a worker yet: that there is none is said at once.
+        var seen: ContinuousClock.Instant?
         var isWarned = false
         while true {
             let asked = ContinuousClock.now
@@ -53,7 +54,7 @@ struct Vigil {
                 if try await livingWorkers() > 0 {
                     seen = .now
                     isWarned = false
-                } else if !isWarned, ContinuousClock.now - seen >= Self.missesWorkersAfter {
+                } else if !isWarned, seen.map({ .now - $0 >= Self.missesWorkersAfter }) ?? true {
                     line.clear()
                     Messages.write("no worker is running, so nothing happens; start one: factpulse-worker run")
                     isWarned = true

@@ -49,7 +49,7 @@ extension BulkStore {
         try await database.transaction { transaction in
             try await transaction.execute("SET LOCAL statement_timeout = 0")
             guard let run = try await LockedRun.lock(id, in: transaction) else { return .notFound }
-            guard run.state != .cancelled else { return run.refusal }
+            guard run.state != .cancelled else { return try await Self.settle(run, in: transaction) }
             // The jobs made so far may still be there: those that find their row not ready leave it alone.
             if let batch = run.batch { try await JobStore.sealBatch(batch, in: transaction) }
             try await transaction.execute(
@@ -74,18 +74,40 @@ extension BulkStore {
         }
     }
 
+    /// Makes sure that the calls of a cancelled run are followed to their end.
+    private static func settle(_ run: LockedRun, in transaction: Transaction) async throws -> ControlResult {
+        let settled = try await transaction.query(
+            """
+            SELECT \(SettleCreates.enqueue(for: "\(run.accountID)::bigint", at: "now()"))
+             WHERE EXISTS (SELECT FROM factpulse.bulk_rows WHERE run_id = \(run.id) AND operation = 'create-clients'
+                              AND state IN ('sending', 'uncertain'))
+            """
+        )
+        guard settled.isEmpty else { return .done(rows: 0) }
+        return .refused(
+            reason: "run \(run.id) is cancelled and stays so: to import its file once more, bulk "
+                + "\(run.operation.rawValue) FILE --force-new, which leaves alone what was done"
+        )
+    }
+
     /// Makes the job that starts a run. Two for one run are harmless, and a key would let one that is about to end
     /// swallow the next.
     static func start(_ id: Int64, in transaction: Transaction) async throws {
-        try await JobStore.enqueue(StartRun.kind, arguments: #"{"run": \#(id)}"#, priority: 50, in: transaction)
+        let job = try await JobStore.enqueue(
+            StartRun.kind,
+            arguments: #"{"run": \#(id)}"#,
+            priority: 50,
+            in: transaction
+        )
+        try await transaction.execute("UPDATE factpulse.bulk_runs SET job_id = \(job) WHERE id = \(id)")
     }
 
     /// Opens a finished run again. One that runs is followed already, or will be when its batch ends.
     static func follow(_ id: Int64, in transaction: Transaction) async throws {
+        let job = try await JobStore.enqueue(FinishRun.kind, arguments: #"{"run": \#(id)}"#, in: transaction)
         try await transaction.execute(
-            "UPDATE factpulse.bulk_runs SET state = 'running', finished_at = NULL WHERE id = \(id)"
+            "UPDATE factpulse.bulk_runs SET state = 'running', finished_at = NULL, job_id = \(job) WHERE id = \(id)"
         )
-        try await JobStore.enqueue(FinishRun.kind, arguments: #"{"run": \#(id)}"#, in: transaction)
     }
 }
 

@@ -9,6 +9,8 @@ extension BulkStore {
         case new(run: Int64)
         /// The same file, with the same options, was imported before: nothing was written.
         case known(run: Int64)
+        /// Somebody else is staging the same file, with the same options, at this moment: nothing was written.
+        case busy
     }
 
     /// Who a run is: the same file with the same options, for the same account, is the same run.
@@ -44,13 +46,18 @@ extension BulkStore {
         progress: @Sendable (_ rows: Int) -> Void
     ) async throws -> Staged {
         precondition(vault != nil || !operation.schema.hasSecrets, "\(operation.rawValue) needs a vault")
+        // By itself: others with other files must not have to wait until this one is staged.
+        try await database.execute(
+            """
+            INSERT INTO factpulse.accounts (name)
+            SELECT \(account.name) WHERE NOT EXISTS (SELECT FROM factpulse.accounts WHERE name = \(account.name)) ON CONFLICT DO NOTHING
+            """
+        )
         let staged = try await database.transaction { transaction -> Staged in
             let format = file.file.format
             // A long file is one long statement.
             try await transaction.execute("SET LOCAL statement_timeout = 0")
-            try await transaction.execute(
-                "INSERT INTO factpulse.accounts (name) VALUES (\(account.name)) ON CONFLICT DO NOTHING"
-            )
+            guard try await Self.isFirst(to: identity, in: transaction) else { return .busy }
             let rows = try await transaction.query(
                 """
                 INSERT INTO factpulse.bulk_runs (account_id, operation, file_name, identity, columns, delimiter, encoding, row_count)
@@ -80,6 +87,13 @@ extension BulkStore {
         }
         CrashPoint.reached("after-stage")
         return staged
+    }
+
+    /// Whether nobody else is staging this file now. Nobody can, then, until the end of the transaction.
+    private static func isFirst(to identity: String, in transaction: Transaction) async throws -> Bool {
+        try await transaction.query(
+            "SELECT pg_try_advisory_xact_lock(hashtextextended('factpulse.stage ' || \(identity), 0))"
+        )[0].decode(at: 0, as: Bool.self)
     }
 
     private func copy(

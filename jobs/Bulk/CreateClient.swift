@@ -33,6 +33,7 @@ package struct CreateClient: JobHandler {
     private let account: Account
     private let times: SettleTimes
     private let doubts = Doubts()
+    private let denials = Denials()
 
     package init(api: FactPulseClient, account: Account, times: SettleTimes) {
         self.api = api
@@ -72,9 +73,23 @@ package struct CreateClient: JobHandler {
         }
         CrashPoint.reached("after-answer")
         // What is known must be written, also by a job that is cancelled now.
-        let outcome = try await Task { try await writer.write(CreateAnswer(answer)) }.value
+        let outcome = try await Task { try await writer.write(judge(CreateAnswer(answer), writer)) }.value
         CrashPoint.reached("after-answer-written")
         return outcome
+    }
+
+    /// What a denial means. A gateway may dislike the text of one row; what also meets the others concerns the account.
+    private func judge(_ answer: CreateAnswer, _ writer: CreateRowWriter) async throws -> CreateAnswer {
+        guard case .denied(let code, let message) = answer else {
+            if answer.hasPassed { denials.clear(writer.run) }
+            return answer
+        }
+        let denied = denials.add(writer.run)
+        guard try await writer.context.insist({ try await writer.hasPassed() }) else {
+            return denied < Denials.limit ? .again(after: .seconds(1)) : .pause(reason: message)
+        }
+        if denied >= Denials.limitAmongOthers { return .pause(reason: "\(denied) rows in a row: \(message)") }
+        return .failed(code: code, message: "\(message); other rows pass, so it is about this one")
     }
 
     /// Nothing was written and nothing sent.
@@ -85,7 +100,27 @@ package struct CreateClient: JobHandler {
         case .pause(let reason): try await context.pause(run: writer.run, reason)
         case .again(let wait): .snooze(wait)
         // No create call was made: whatever the prelude failed with, the row has lost nothing.
-        case .done, .failed, .uncertain: .snooze(.seconds(5))
+        case .done, .failed, .denied, .uncertain: .snooze(.seconds(5))
+        }
+    }
+}
+
+/// Denials of a run since a call of it was let through.
+private final class Denials: Sendable {
+    /// So many, when nothing has passed yet, mean the account.
+    static let limit = 5
+    /// So many in a row mean it though others had passed before.
+    static let limitAmongOthers = 20
+
+    private let counts = Mutex<[Int64: Int]>([:])
+
+    func clear(_ run: Int64) { counts.withLock { $0[run] = nil } }
+
+    /// - Returns: how many there are now.
+    func add(_ run: Int64) -> Int {
+        counts.withLock { counts in
+            counts[run, default: 0] += 1
+            return counts[run, default: 0]
         }
     }
 }

@@ -71,6 +71,13 @@ struct CreateRowWriter: Sendable {
         return try .completed(["row": state.rawValue])
     }
 
+    /// Whether FactPulse has let a call of this run through.
+    func hasPassed() async throws -> Bool {
+        try await context.store.database.query(
+            "SELECT EXISTS (SELECT FROM factpulse.bulk_rows WHERE run_id = \(run) AND state = 'done' AND NOT adopted)"
+        )[0].decode(at: 0, as: Bool.self)
+    }
+
     /// The answer: sending → done, failed, ready or uncertain.
     ///
     /// To be shielded from cancellation by the caller.
@@ -79,7 +86,7 @@ struct CreateRowWriter: Sendable {
         case .done(let uid):
             try await end("state = 'done', uid = \(uid.text)::uuid, error_code = NULL, error = NULL")
             return try .completed(["row": "done", "uid": uid.text])
-        case .failed(let code, let message):
+        case .failed(let code, let message), .denied(let code, let message):
             try await end("state = 'failed', error_code = \(code), error = \(message)")
             return try .completed(["row": "failed", "code": code])
         case .again(let wait):

@@ -110,6 +110,29 @@ struct DueCreates: Sendable {
             return Dictionary(grouping: verdicts, by: \.self).mapValues(\.count)
         }
     }
+
+    /// Gives the rows that are due to a person, with the clients that an incomplete sweep saw, and forgets the sweep.
+    func leaveToPerson(_ sweep: Int64, _ reason: String, _ context: JobContext) async throws {
+        try await context.transaction { transaction in
+            try await ClientSweep.confirm(sweep, in: transaction)
+            try await transaction.execute(
+                """
+                UPDATE factpulse.bulk_rows r
+                   SET state = 'needs_review', error_code = 'LIST_INCOMPLETE', updated_at = now(),
+                       error = 'the answer to the create call was lost, and ' || \(reason)::text
+                               || '; look for the client, and decide: bulk-runs resolve',
+                       candidates = nullif(ARRAY(SELECT c.uid FROM factpulse.sightings c
+                                                  WHERE c.sweep_id = \(sweep) AND \(Self.isNobodys)
+                                                    AND (c.siret = r.siret OR c.name_key = r.name_key AND (c.siret IS NULL OR r.siret IS NULL))
+                                                  ORDER BY c.created_at), '{}')
+                  FROM factpulse.sweeps s
+                 WHERE r.state = 'uncertain' AND r.operation = 'create-clients' AND r.account_id = \(account)
+                   AND s.id = \(sweep) AND r.settle_until <= s.began_at
+                """
+            )
+            try await ClientSweep.forget(sweep, in: transaction)
+        }
+    }
 }
 
 /// A further job for one row whose first one has ended.

@@ -80,6 +80,43 @@ package struct FinishRun: JobHandler {
         )
     }
 
+    /// Whether another run is sending what rows of this one ask for: what becomes of it is worth waiting for.
+    private func othersAreSending(for run: LockedRun, in transaction: Transaction) async throws -> Bool {
+        try await transaction.query(
+            """
+            SELECT EXISTS (SELECT FROM factpulse.bulk_rows d
+                            WHERE d.run_id = \(run.id) AND \(Self.isLeft(of: run.accountID))
+                              AND EXISTS (SELECT FROM factpulse.bulk_rows o JOIN factpulse.bulk_runs b ON b.id = o.run_id
+                                           WHERE o.account_id = d.account_id AND o.siret = d.siret AND o.operation = 'create-clients'
+                                             AND o.state IN ('ready', 'sending', 'uncertain') AND b.state = 'running'))
+            """
+        )[0].decode(at: 0, as: Bool.self)
+    }
+
+    /// Rows that any run left to another, and whose client that one has created: it exists.
+    private func settleLeft(of account: Int64, in transaction: Transaction) async throws {
+        // Two runs that end at once would lock the same rows.
+        try await transaction.execute(Comparison.lock(account))
+        try await transaction.execute(
+            """
+            UPDATE factpulse.bulk_rows r SET state = 'exists', uid = k.uid, error_code = NULL, error = NULL, updated_at = now()
+              FROM (SELECT d.run_id, d.row,
+                           (SELECT o.uid FROM factpulse.bulk_rows o
+                             WHERE o.account_id = d.account_id AND o.siret = d.siret AND o.operation = 'create-clients'
+                               AND o.state = 'done' LIMIT 1) AS uid
+                      FROM factpulse.bulk_rows d WHERE \(Self.isLeft(of: account))) k
+             WHERE r.run_id = k.run_id AND r.row = k.row AND r.state = 'duplicate' AND k.uid IS NOT NULL
+            """
+        )
+    }
+
+    /// As the index `bulk_rows_left` has it.
+    private static func isLeft(of account: Int64) -> SQL {
+        """
+        d.account_id = \(account) AND d.operation = 'create-clients' AND d.state = 'duplicate' AND d.error_code = 'SENT_BY_ANOTHER_RUN'
+        """
+    }
+
     /// Closes a run without open rows.
     /// - Returns: whether none is open.
     private func close(_ run: LockedRun, in transaction: Transaction) async throws -> Bool {
@@ -96,6 +133,10 @@ package struct FinishRun: JobHandler {
             )
         }
         if waiting || sent { return false }
+        if run.operation == .createClients {
+            if run.state == .running, try await othersAreSending(for: run, in: transaction) { return false }
+            try await settleLeft(of: run.accountID, in: transaction)
+        }
         try await transaction.execute(
             """
             UPDATE factpulse.bulk_runs SET state = 'finished', finished_at = now() WHERE id = \(run.id) AND state = 'running'

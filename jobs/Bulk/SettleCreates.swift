@@ -34,6 +34,9 @@ package struct SettleCreates: JobHandler {
         """
     }
 
+    /// Sweeps in a row that proved nothing, before a person has to look.
+    private static let mostIncomplete = 6
+
     private let api: FactPulseClient
     private let account: Account
     private let times: SettleTimes
@@ -46,20 +49,18 @@ package struct SettleCreates: JobHandler {
 
     package func run(_ arguments: Arguments, _ context: JobContext) async throws -> JobOutcome {
         let due = DueCreates(account: arguments.account, times: times)
+        let trouble = ListTrouble(context: context)
         guard let (owner, wait) = try await due.next(context) else { return .completed }
         guard owner == account.name else { return account.leave(to: owner, context) }
         guard wait <= .zero else { return .snooze(wait) }
         let sweep: ClientSweep.Result
         do {
             sweep = try await ClientSweep(api: api, context: context).run(purpose: "settle-creates")
-        } catch let error as FactPulseError where error.isWorthRetrying {
-            context.logger.warning("The client list cannot be read now", metadata: ["error": "\(error)"])
-            return .snooze(error.retryAfter ?? .seconds(5))
+        } catch let error as FactPulseError {
+            // Also when the credentials are refused: what is uncertain stays so until somebody mends them.
+            return trouble.again(error)
         }
-        guard sweep.outcome == .complete else {
-            try await ClientSweep.forget(sweep.id, in: context.store.database)
-            return .snooze(.seconds(5))
-        }
+        guard sweep.outcome == .complete else { return try await concludeNothing(from: sweep, due, context) }
         CrashPoint.reached("after-sweep")
         let verdicts = try await due.settle(with: sweep.id, context)
         CrashPoint.reached("after-settle")
@@ -69,5 +70,20 @@ package struct SettleCreates: JobHandler {
         )
         // Looked at once more, by this same job: it may be the only one.
         return .snooze(.zero)
+    }
+
+    /// Of a list that is never complete nobody learns that a client is absent: a person has to look.
+    private func concludeNothing(from sweep: ClientSweep.Result, _ due: DueCreates, _ context: JobContext) async throws
+        -> JobOutcome
+    {
+        let trouble = ListTrouble(context: context)
+        let (inARow, reason) = try await trouble.incomplete(sweep)
+        if inARow >= Self.mostIncomplete {
+            try await due.leaveToPerson(sweep.id, reason, context)
+            return .snooze(.zero)
+        }
+        try await ClientSweep.forget(sweep.id, in: context.store.database)
+        let backoff = Backoff(base: times.betweenAbsences, maximum: max(times.betweenAbsences, .seconds(600)))
+        return trouble.again(after: backoff.delay(after: inARow), reason)
     }
 }

@@ -28,6 +28,9 @@ package struct StartRun: JobHandler {
     )
 
     private static let slice = 5_000
+    /// Sweeps in a row that proved nothing, before the run is paused.
+    private static let mostIncomplete = 4
+    private static let backoff = Backoff(base: .seconds(2), maximum: .seconds(60))
 
     private let api: FactPulseClient
     private let account: Account
@@ -51,8 +54,10 @@ package struct StartRun: JobHandler {
             return try await handle(error, arguments.run, context)
         }
         guard sweep.outcome == .complete else {
-            try await ClientSweep.forget(sweep.id, in: context.store.database)
-            return .snooze(.seconds(2))
+            let trouble = ListTrouble(context: context)
+            let (inARow, reason) = try await trouble.forget(sweep)
+            if inARow >= Self.mostIncomplete { return try await context.pause(run: arguments.run, reason) }
+            return trouble.again(after: Self.backoff.delay(after: inARow), reason)
         }
         while try await releaseSlice(arguments.run, batch, sweep.id, context) {
             CrashPoint.reached("after-release")
@@ -105,14 +110,9 @@ package struct StartRun: JobHandler {
     private func handle(_ error: FactPulseError, _ run: Int64, _ context: JobContext) async throws -> JobOutcome {
         switch error.outcome {
         case .credentialsRefused, .unauthorized, .refused:
-            _ = try await context.write(
-                "UPDATE factpulse.bulk_runs SET state = 'paused', reason = \("\(error)") WHERE id = \(run) AND state = 'running'"
-            )
-            context.logger.error("The run is paused", metadata: ["run": "\(run)", "reason": "\(error)"])
-            return try .completed(["run": "paused"])
+            return try await context.pause(run: run, "\(error)")
         case .notSent, .throttled, .uncertain:
-            context.logger.warning("The client list cannot be read now", metadata: ["error": "\(error)"])
-            return .snooze(error.retryAfter ?? .seconds(5))
+            return ListTrouble(context: context).again(error)
         }
     }
 

@@ -13,12 +13,18 @@ struct BulkFollowing {
     /// Shows the run; with `wait`, when it is over.
     /// - Throws: ``Failure`` with the exit code of a run that did not end well.
     func end(run: Int64, store: BulkStore, deliver: (Int64) async throws -> Int = { _ in 0 }) async throws {
-        if wait { try await Follower(store: store, run: run, maxWait: maxWait, isSilent: json).follow() }
+        do {
+            if wait { try await Follower(store: store, run: run, maxWait: maxWait, isSilent: json).follow() }
+        } catch let failure as Failure where failure.status == .tryLater && json {
+            // Whoever asked for JSON gets how far it is.
+            try await show(run, store)
+            throw failure
+        }
         guard let found = try await store.run(run) else { throw Failure.noRun(run) }
         let counts = try await store.counts(of: run)
-        if wait, found.state != .paused, let result { try await RunRows(store: store, run: found).write(to: result) }
+        if wait, let result { try await RunRows(store: store, run: found).write(to: result) }
         let undelivered = wait ? try await deliver(run) : 0
-        try RunSummary(run: found, counts: counts).print(asJSON: json)
+        try RunSummary(run: found, counts: counts, health: try await store.health(of: run)).print(asJSON: json)
         guard wait else { return }
         if found.state == .paused { throw Self.paused(found) }
         if undelivered > 0 {
@@ -28,6 +34,12 @@ struct BulkFollowing {
             )
         }
         if counts.troubled > 0 || found.state == .cancelled { throw Failure.silent(.troubled) }
+    }
+
+    private func show(_ run: Int64, _ store: BulkStore) async throws {
+        guard let found = try await store.run(run) else { return }
+        let (counts, health) = (try await store.counts(of: run), try await store.health(of: run))
+        try RunSummary(run: found, counts: counts, health: health).print(asJSON: json)
     }
 
     private static func paused(_ run: BulkRun) -> Failure {

@@ -7,6 +7,8 @@ import Postgres
 
 /// Turns a checked file into a run.
 struct BulkImport {
+    private static let askAgain = Duration.milliseconds(500)
+
     let settings: Settings
     let checked: CheckedFile
     let operation: BulkOperation
@@ -77,11 +79,34 @@ struct BulkImport {
     }
 
     private func stage(_ store: BulkStore, _ identity: String, _ vault: Vault?, isSilent: Bool) async throws -> Int64 {
+        var isTold = false
+        while true {
+            switch try await stageOnce(store, identity, vault, isSilent: isSilent) {
+            case .new(let run):
+                tellNew(run)
+                return run
+            case .known(let run):
+                // Somebody imported the same file at the same moment.
+                if let known = try await store.run(run) { tellKnown(known) }
+                return run
+            case .busy:
+                if !isTold {
+                    Messages.write("another terminal is importing this same file: waiting until its rows are written")
+                }
+                isTold = true
+                try await Task.sleep(for: Self.askAgain)
+            }
+        }
+    }
+
+    private func stageOnce(_ store: BulkStore, _ identity: String, _ vault: Vault?, isSilent: Bool) async throws
+        -> BulkStore.Staged
+    {
         let rows = checked.report.counts.rows
         let line = ProgressLine("Writing", counting: "rows", isSilent: isSilent)
-        let staged: BulkStore.Staged
+        defer { line.clear() }
         do {
-            staged = try await store.stage(
+            return try await store.stage(
                 checked.file,
                 account: settings.account,
                 operation: operation,
@@ -92,16 +117,6 @@ struct BulkImport {
             ) { line.show($0, part: rows == 0 ? 1 : Double($0) / Double(rows)) }
         } catch let error as FileError {
             throw Failure(error, path: checked.path)
-        }
-        line.clear()
-        switch staged {
-        case .new(let run):
-            tellNew(run)
-            return run
-        case .known(let run):
-            // Somebody imported the same file at the same moment.
-            if let known = try await store.run(run) { tellKnown(known) }
-            return run
         }
     }
 
@@ -115,7 +130,7 @@ struct BulkImport {
 
     private func tellKnown(_ run: BulkRun) {
         Messages.write(
-            "run \(run.id): the same file was imported on \(run.createdAt.spoken), nothing new was started; "
+            "run \(run.id), \(run.state.rawValue): the same file was imported on \(run.createdAt.spoken), nothing new was started; "
                 + "for another run of it: --force-new"
         )
     }

@@ -27,6 +27,7 @@ struct RunAnswer: Encodable {
     var errorsTruncated: Bool?
     var summary: [SummaryEntry]?
     var cure: String?
+    var health: RunHealth?
 
     init(operation: BulkOperation, counts: BulkCounts) {
         self.operation = operation
@@ -43,7 +44,7 @@ struct RunAnswer: Encodable {
     private enum Keys: String, CodingKey {
         case schemaVersion, run, operation, state, file, reason, createdAt, finishedAt
         case rows, done, exists, duplicate, rejected, failed, uncertain, needsReview, skipped, ready, adopted, warnings
-        case errors, errorsTruncated, summary, cure
+        case errors, errorsTruncated, summary, cure, stuck, lastError, attempts
     }
 
     func encode(to encoder: any Encoder) throws {
@@ -61,6 +62,9 @@ struct RunAnswer: Encodable {
         try container.encodeIfPresent(errorsTruncated, forKey: .errorsTruncated)
         try container.encodeIfPresent(summary, forKey: .summary)
         try container.encodeIfPresent(cure, forKey: .cure)
+        try container.encodeIfPresent(health?.isStuck, forKey: .stuck)
+        try container.encodeIfPresent(health?.trouble?.error, forKey: .lastError)
+        try container.encodeIfPresent(health?.trouble?.attempts, forKey: .attempts)
     }
 
     private func encodeCounts(into container: inout KeyedEncodingContainer<Keys>) throws {

@@ -4,15 +4,19 @@ import Jobs
 struct RunSummary {
     let run: BulkRun
     let counts: BulkCounts
+    let health: RunHealth?
 
     func print(asJSON: Bool) throws {
         guard asJSON else { return try Output.print(text) }
-        try Output.json(RunAnswer(run, counts))
+        var answer = RunAnswer(run, counts)
+        answer.health = health
+        try Output.json(answer)
     }
 
     private var text: String {
         var lines = ["run \(run.id): \(run.operation.rawValue) of \(run.fileName), \(run.state.rawValue)"]
         if let reason = run.reason { lines.append("reason: \(reason)") }
+        if let trouble = health?.trouble { lines.append(trouble.sentence) }
         var table = TextTable([("rows", .right), ("state", .left), ("meaning", .left)])
         for state in BulkRowState.allCases where counts[state] > 0 {
             table.add(counts[state].grouped, state.rawValue, meaning(of: state))
@@ -39,6 +43,12 @@ struct RunSummary {
 
     private var advice: [String] {
         var lines: [String] = []
+        if health?.isStuck == true {
+            lines.append("no job goes on with it: factpulse-worker bulk-runs retry \(run.id)")
+        }
+        if run.state == .cancelled {
+            lines.append("import the file once more: factpulse-worker bulk \(run.operation.rawValue) FILE --force-new")
+        }
         if counts[.needsReview] > 0 {
             lines.append(
                 "decide: factpulse-worker bulk-runs rows \(run.id) --state needs_review, then bulk-runs resolve"

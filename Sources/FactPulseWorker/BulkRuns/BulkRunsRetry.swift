@@ -27,7 +27,8 @@ struct BulkRunsRetry: AsyncParsableCommand {
         case .notFound: throw Failure.noRun(id)
         case .refused(let reason): throw Failure(.usage, "\(reason): see factpulse-worker bulk-runs status \(id)")
         case .done(let rows) where output.json: try Output.json(["run": id, "rows": Int64(rows)])
-        case .done(let rows): try Output.print("run \(id): \(rows.counted("row")) to be sent again")
+        case .done(0): try Output.print("run \(id) goes on")
+        case .done(let rows): try Output.print("run \(id) goes on, \(rows.counted("row")) to be sent again")
         }
     }
 }

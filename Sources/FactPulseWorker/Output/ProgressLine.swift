@@ -29,7 +29,8 @@ final class ProgressLine: Sendable {
     /// - Parameters:
     ///   - count: So far.
     ///   - part: Of the whole, 0 to 1; `nil` when the whole is not known.
-    func show(_ count: Int, part: Double?, note: String = "") {
+    ///   - hasETA: Whether the rest goes as fast as what was counted.
+    func show(_ count: Int, part: Double?, hasETA: Bool = true, note: String = "") {
         guard !isSilent else { return }
         state.withLock { state in
             let now = ContinuousClock.now
@@ -42,7 +43,7 @@ final class ProgressLine: Sendable {
             }
             guard let shownAt = state.shownAt, now - shownAt >= pause else { return }
             state.shownAt = now
-            let line = line(count, part, first: first, now: now, note: note)
+            let line = line(count, part, first: first, now: now, hasETA: hasETA, note: note)
             if Messages.isTerminal {
                 state.isDrawn = true
                 Messages.writeRaw("\r\u{1B}[K\(line)")
@@ -60,11 +61,12 @@ final class ProgressLine: Sendable {
         }
     }
 
-    private func line(
+    func line(
         _ count: Int,
         _ part: Double?,
         first: (count: Int, at: ContinuousClock.Instant),
         now: ContinuousClock.Instant,
+        hasETA: Bool,
         note: String
     ) -> String {
         let seconds = (now - first.at).inSeconds
@@ -75,8 +77,8 @@ final class ProgressLine: Sendable {
             words.append("\(Int(part * 100)) %")
         }
         words.append("\(count.grouped) \(noun),")
-        words.append(rate < 10 ? String(format: "%.1f/s", rate) : "\(Int(rate).grouped)/s")
-        if let part, part > 0, part < 1, rate > 0 {
+        if hasETA { words.append(rate < 10 ? String(format: "%.1f/s", rate) : "\(Int(rate).grouped)/s") }
+        if hasETA, let part, part > 0, part < 1, rate > 0 {
             let left = Double(count) / part - Double(count)
             words.append("ETA \(Duration.seconds(left / rate).spoken)")
         }

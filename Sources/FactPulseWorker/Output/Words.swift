@@ -51,12 +51,12 @@ extension Duration {
 }
 
 extension Date {
-    /// In the time zone of this machine, to the second.
+    /// In the time zone of this machine, which it names, to the second.
     var spoken: String {
         formatted(
             Date.ISO8601FormatStyle(timeZone: .current).year().month().day().dateTimeSeparator(.space).time(
                 includingFractionalSeconds: false
-            )
+            ).timeZone(separator: .colon)
         )
     }
 }

@@ -85,7 +85,7 @@ extension StatusReport {
     private var runsText: String {
         var table = TextTable([
             ("run", .right), ("state", .left), ("over", .right), ("rows", .right), ("open", .right),
-            ("needs review", .right), ("file", .left),
+            ("needs review", .right), ("failed today", .right), ("file", .left),
         ])
         for run in runs {
             let over = run.rows == 0 ? 100 : (run.rows - run.open) * 100 / run.rows
@@ -96,6 +96,7 @@ extension StatusReport {
                 run.rows.grouped,
                 run.open.grouped,
                 run.needsReview.grouped,
+                run.failedWithinDay.grouped,
                 run.file
             )
         }

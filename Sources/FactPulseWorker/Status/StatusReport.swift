@@ -45,7 +45,13 @@ struct StatusReport: Encodable {
         let rows: Int
         let open: Int
         let needsReview: Int
+        let failedWithinDay: Int
         let reason: String?
+        /// No job goes on with it.
+        let stuck: Bool
+        /// Of the job that starts, follows or settles it.
+        let lastError: String?
+        let attempts: Int?
     }
 
     struct Sync: Encodable {
@@ -131,7 +137,11 @@ extension StatusReport.Run {
         rows = run.run.rowCount
         self.open = run.open
         needsReview = run.needsReview
+        failedWithinDay = run.failed
         reason = run.run.reason
+        stuck = run.health.isStuck
+        lastError = run.health.trouble?.error
+        attempts = run.health.trouble?.attempts
     }
 }
 

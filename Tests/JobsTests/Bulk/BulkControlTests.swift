@@ -22,6 +22,33 @@ struct BulkControlTests {
         }
     }
 
+    @Test func `a file that somebody else is staging is not waited for in a lock`() async throws {
+        try await BulkFixture.with { bulk in
+            let lines = BulkFixture.lines(3)
+            async let first = bulk.stage(lines)
+            var second: BulkStore.Staged?
+            // The first one stops where it writes its rows.
+            try await bulk.holding("LOCK TABLE factpulse.bulk_rows IN SHARE MODE") {
+                try await bulk.untilBlocked()
+                second = try await bulk.stage(lines)
+                #expect(try await bulk.stage(lines, forceNew: true) == .busy)
+            }
+            #expect(second == .busy)
+            guard case .new(let run) = try await first else {
+                Issue.record("the first one is new")
+                return
+            }
+            #expect(try await bulk.stage(lines) == .known(run: run))
+            for runs in 2...3 {
+                guard case .new = try await bulk.stage(lines, forceNew: true) else {
+                    Issue.record("a forced run is new")
+                    return
+                }
+                #expect(try await bulk.count("factpulse.bulk_runs") == runs)
+            }
+        }
+    }
+
     @Test func `a cancelled run sends no further row`() async throws {
         try await BulkFixture.with { bulk in
             let run = try await bulk.run(BulkFixture.lines(50))
@@ -31,6 +58,11 @@ struct BulkControlTests {
             #expect(try await bulk.creates() == 0)
             #expect(try await bulk.store.cancel(run) == .refused(reason: "run \(run) is cancelled"))
             #expect(try await bulk.store.cancel(999) == .notFound)
+            guard case .refused(let reason) = try await bulk.store.retry(run) else {
+                Issue.record("a cancelled run stays cancelled")
+                return
+            }
+            #expect(reason.contains("bulk create-clients FILE --force-new"))
         }
     }
 

@@ -111,6 +111,10 @@ struct CreateClientsTests {
             let counts = try await [bulk.counts(first), bulk.counts(second)]
             #expect(counts.allSatisfy { $0.rows == 40 && $0.open == 0 })
             #expect(counts.reduce(0) { $0 + $1[.done] } == 60)
+            #expect(
+                counts.reduce(0) { $0 + $1[.exists] } == 20,
+                "what another run has created exists, whoever ends first"
+            )
         }
     }
 
@@ -148,6 +152,33 @@ struct CreateClientsTests {
             try await bulk.drain()
             #expect(try await bulk.counts(run)[.done] == 3)
             #expect(await bulk.server.world.report().clients == 3)
+        }
+    }
+
+    @Test func `a row that alone is denied fails, and the run goes on`() async throws {
+        let fault = FaultRule(.errorShape, on: "createClient", status: 403) { $0.from = 4 }
+        try await BulkFixture.with(faults: [fault]) { bulk in
+            let run = try await bulk.run(BulkFixture.lines(5))
+            try await bulk.drain()
+            let counts = try await bulk.counts(run)
+            #expect(counts[.done] == 3 && counts[.failed] == 2)
+            #expect(try await bulk.store.run(run)?.state == .finished)
+            let error = try #require(try await bulk.rows(run).compactMap(\.error).first)
+            #expect(error.contains("403") && error.contains("other rows pass"))
+            try await bulk.server.world.setFaults([])
+            #expect(try await bulk.store.retry(run) == .done(rows: 2))
+            try await bulk.drain()
+            #expect(try await bulk.counts(run)[.done] == 5)
+        }
+    }
+
+    @Test func `a run whose rows are all denied from some row on is paused`() async throws {
+        let fault = FaultRule(.errorShape, on: "createClient", status: 403) { $0.from = 4 }
+        try await BulkFixture.with(faults: [fault]) { bulk in
+            let run = try await bulk.run(BulkFixture.lines(200))
+            try await bulk.drain()
+            #expect(try await bulk.store.run(run)?.state == .paused)
+            #expect(try await bulk.counts(run)[.failed] < 60)
         }
     }
 

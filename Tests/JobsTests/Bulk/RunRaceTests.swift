@@ -129,6 +129,25 @@ struct RunRaceTests {
         }
     }
 
+    @Test func `rows left to a paused run exist once it has created them`() async throws {
+        try await BulkFixture.with { bulk in
+            let first = try await bulk.run(BulkFixture.lines(2))
+            try await bulk.release(first)
+            try await bulk.database.execute(
+                "UPDATE factpulse.bulk_runs SET state = 'paused', reason = 'x' WHERE id = \(first)"
+            )
+            let second = try await bulk.run(BulkFixture.lines(3), options: FileOptions(fix: true))
+            try await bulk.drain()
+            #expect(try await bulk.rows(second).map(\.state) == [.duplicate, .duplicate, .done])
+            #expect(try await bulk.store.run(second)?.state == .finished, "nobody waits for a run that is paused")
+            _ = try await bulk.store.retry(first)
+            try await bulk.drain()
+            #expect(try await bulk.rows(second).map(\.state) == [.exists, .exists, .done])
+            #expect(try await bulk.rows(second).prefix(2).map(\.uid) == bulk.rows(first).map(\.uid))
+            #expect(try await bulk.creates() == 3)
+        }
+    }
+
     @Test func `a run whose job was lost goes on after a retry`() async throws {
         try await BulkFixture.with { bulk in
             let run = try await bulk.run(BulkFixture.lines(3))
