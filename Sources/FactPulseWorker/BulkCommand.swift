@@ -90,6 +90,7 @@ struct BulkCommand: AsyncParsableCommand {
         let operation = try Self.operation(named: operation)
         let settings = try common.settings()
         let options = try fileOptions()
+        try checkTargets()
         let checked = try await CheckedFile.check(
             path: file,
             operation: operation,
@@ -103,6 +104,7 @@ struct BulkCommand: AsyncParsableCommand {
             errorsFile: errors
         )
         if let errors { try await checked.writeRefused(to: errors) }
+        if let warning = report.warning, !(dryRun && output.json) { Messages.write("Warning: \(warning)") }
         if dryRun {
             try report.print(asJSON: output.json)
             throw Failure.silent(report.status(skipInvalid: skipInvalid))
@@ -112,7 +114,8 @@ struct BulkCommand: AsyncParsableCommand {
             if output.json { try report.print(asJSON: true) } else { Messages.write(report.text) }
             throw Failure(
                 .badInput,
-                "\(file): \(checked.report.counts[.rejected].counted("row")) cannot be sent, so none was: mend them, or say --skip-invalid"
+                "\(file): \(checked.report.counts[.rejected].counted("row")) cannot be sent, so none was: mend them"
+                    + (report.canSkipInvalid ? ", or say --skip-invalid" : "")
             )
         }
         let importer = BulkImport(settings: settings, checked: checked, operation: operation, forceNew: forceNew)
@@ -125,6 +128,19 @@ struct BulkCommand: AsyncParsableCommand {
                 json: output.json
             )
         )
+    }
+
+    /// Each file that is written must be another one than the file that is read.
+    private func checkTargets() throws {
+        let targets = [("--errors", errors), ("--result", result)].compactMap { option, path in
+            path.map { (option, $0) }
+        }
+        for (option, path) in targets where [path, path + ".part"].contains(where: { FilePlace.isSame($0, file) }) {
+            throw Failure(.usage, "\(option) \(path) would overwrite the file that is read: name another file")
+        }
+        if targets.count == 2, FilePlace.isSame(targets[0].1, targets[1].1) {
+            throw Failure(.usage, "--errors and --result name the same file: name two")
+        }
     }
 
     private func fileOptions() throws -> FileOptions {

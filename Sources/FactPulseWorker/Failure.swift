@@ -43,10 +43,10 @@ struct Failure: Error {
 
     init(_ error: FileError, path: String? = nil) {
         let message = path.map { "\($0): \(error)" } ?? "\(error)"
-        if case .cannotWrite = error {
-            self.init(.tryLater, message)
-        } else {
-            self.init(.badInput, message)
+        switch error {
+        case .cannotWrite: self.init(.tryLater, message)
+        case .noPlace, .unknownField: self.init(.usage, message)
+        default: self.init(.badInput, message)
         }
     }
 

@@ -77,6 +77,14 @@ struct SettingsReader {
         guard text(key) == nil else {
             throw SettingsError(key: key, problem: "and \(key)_FILE are both set", cure: "unset one of them")
         }
+        guard FileManager.default.fileExists(atPath: path) else {
+            // What leads nowhere is not quoted: it may be the secret itself.
+            throw SettingsError(
+                key: "\(key)_FILE",
+                problem: "names no file that exists",
+                cure: "set it to the path of a file that holds the secret, or set \(key) to the secret itself"
+            )
+        }
         let data: Data
         do {
             data = try Data(contentsOf: URL(filePath: path))

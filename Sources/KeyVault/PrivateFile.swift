@@ -8,7 +8,12 @@ enum PrivateFile {
     ///   group's reading, of another owner than root and ourselves, or over 64 KiB.
     static func read(_ path: String) throws -> SecretBytes {
         let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard file >= 0 else { throw VaultError.kekFile(path: path, reason: systemMessage(errno)) }
+        guard file >= 0 else {
+            let code = errno
+            // What leads nowhere is not quoted: it may be the key itself, put where its file belongs.
+            let leadsNowhere = [ENOENT, ENOTDIR, ENAMETOOLONG].contains(code)
+            throw VaultError.kekFile(path: leadsNowhere ? "that is named" : path, reason: systemMessage(code))
+        }
         defer { close(file) }
         // What was opened is asked, not the path, which may name another file by now.
         var status = stat()

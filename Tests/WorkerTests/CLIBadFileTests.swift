@@ -20,7 +20,8 @@ struct CLIBadFileTests {
         ("two-name-columns", Array("nom;raison sociale\nA;B\n".utf8), "--map name="),
         ("unknown-encoding", Array("nom;siret\nA".utf8) + [0x81, 0x8D, 0x0A], "CSV UTF-8"),
         ("open-quote", Array("nom;siret\n\"A;73282932000074\nB;\n".utf8), "close it"),
-        ("short-siret", Array("nom;siret\nA;123\n".utf8), "--skip-invalid"),
+        ("short-siret", Array("nom;siret\nA;123\nB;\n".utf8), "--skip-invalid"),
+        ("broken-row", Array("nom;siret\r\nFoo\nbar;73282932000074\r\nB;\r\n".utf8), "2 rows cannot be sent"),
     ]
 
     @Test func `a file that cannot be read as clients is refused with its cure`() async throws {
@@ -33,6 +34,31 @@ struct CLIBadFileTests {
                 expectFailure(ended, 65, cure, path)
             }
             try await fixture.expectNothingBegun()
+        }
+    }
+
+    @Test func `half of a file whose SIRETs are all lost is not offered`() async throws {
+        try await Programs.with { programs in
+            let file = try programs.write("nom;siret\nA;1,23E+13\nB;\n", to: "a.csv")
+            for arguments in [["--dry-run"], []] {
+                let ended = try await programs.run("factpulse-worker", ["bulk", "create-clients", file] + arguments)
+                #expect(ended.exit == .code(65))
+                let text = ended.stdout + ended.stderr
+                #expect(text.contains("export the original again") && !text.contains("--skip-invalid"), "\(text)")
+            }
+        }
+    }
+
+    @Test func `SIRETs under a header that nobody knows are told, dry or not`() async throws {
+        try await WorkerFixture.with { fixture in
+            let file = try fixture.programs.write("nom;N° d'étab.\nA;\(SandboxWorld.siret(1))\n", to: "a.csv")
+            let proposal = #"--map siret='N° d'\''étab.'"#
+            let dry = try await fixture.command("bulk", "create-clients", file, "--dry-run")
+            #expect(dry.exit == .code(0) && dry.stderr.contains("Warning: ") && dry.stderr.contains(proposal), "\(dry)")
+            let json = try await fixture.command("bulk", "create-clients", file, "--dry-run", "--json")
+            #expect((json.object?["file_warnings"] as? [String])?.first?.contains(proposal) == true && json.stderr.isEmpty)
+            let run = try await fixture.command("bulk", "create-clients", file)
+            #expect(run.exit == .code(0) && run.stderr.contains(proposal), "\(run)")
         }
     }
 

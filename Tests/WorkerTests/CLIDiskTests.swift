@@ -59,13 +59,52 @@ struct CLIDiskTests {
         }
     }
 
+    @Test func `the file that is read is never written, whatever it is called`() async throws {
+        try await WorkerFixture.with { fixture in
+            let text = "nom;siret\nA;\nB;12\n"
+            let file = try fixture.programs.write(text, to: "a.csv")
+            let folder = fixture.programs.folder.path(percentEncoded: false)
+            #expect(symlink("a.csv", "\(folder)/soft.csv") == 0 && link(file, "\(folder)/hard.csv") == 0)
+            #expect(link(file, "\(folder)/b.csv.part") == 0)
+            for target in ["a.csv", "soft.csv", "hard.csv", "./a.csv", "b.csv"] {
+                for option in ["--errors", "--result"] {
+                    let ended = try await fixture.command(
+                        "bulk",
+                        "create-clients",
+                        file,
+                        "--skip-invalid",
+                        "--wait",
+                        option,
+                        target
+                    )
+                    expectFailure(ended, 64, "overwrite the file that is read", option)
+                }
+            }
+            let both = try await fixture.command(
+                "bulk",
+                "create-clients",
+                file,
+                "--wait",
+                "--errors",
+                "out.csv",
+                "--result",
+                "./out.csv"
+            )
+            expectFailure(both, 64, "name two")
+            #expect(try String(contentsOfFile: file, encoding: .utf8) == text)
+            try await fixture.expectNothingBegun()
+        }
+    }
+
     @Test func `a result that cannot be written is told before anything is begun`() async throws {
         try await WorkerFixture.with { fixture in
             let file = try fixture.programs.write("nom;siret\nA;\n", to: "a.csv")
             let folder = fixture.programs.folder.path(percentEncoded: false)
-            for (target, code) in [("\(folder)/none/result.csv", Int32(75)), ("/dev/full", 75), (folder, 65)] {
+            for target in ["\(folder)/none/result.csv", "/dev/full", folder] {
                 let ended = try await fixture.command("bulk", "create-clients", file, "--wait", "--result", target)
-                expectFailure(ended, code, target)
+                expectFailure(ended, 64, target, "name a file in a folder")
+                let errors = try await fixture.command("bulk", "create-clients", file, "--dry-run", "--errors", target)
+                expectFailure(errors, 64, target)
             }
             try await fixture.expectNothingBegun()
             #expect(FileManager.default.fileExists(atPath: "/dev/full"))

@@ -36,4 +36,18 @@ struct CLISecretTests {
             for event in events { #expect(event.count < 2_000, "\(event)") }
         }
     }
+
+    @Test func `a secret in the place of its file's path is not repeated`() async throws {
+        let secrets = ["hunter2", "/hunter2/x+y=", String(repeating: "hunter2", count: 600)]
+        for name in ["FACTPULSE_PASSWORD_FILE", "FACTPULSE_API_KEY_FILE", "FACTPULSE_KEK_FILE"] {
+            for secret in secrets {
+                var settings = ["DATABASE_URL": TestDatabase.current.url, name: secret]
+                if name == "FACTPULSE_PASSWORD_FILE" { settings["FACTPULSE_EMAIL"] = "a@b.example" }
+                settings["FACTPULSE_ESCROW_FILE"] = "/tmp/none"
+                let ended = try await CLI.run(["keys", "rewrap"], settings: settings)
+                expectFailure(ended, 78)
+                #expect(!ended.stderr.contains("hunter2"), "\(name)")
+            }
+        }
+    }
 }

@@ -29,6 +29,8 @@ package struct FileReport: Sendable {
     package var blankRecords = 0
     /// Rows whose SIRET was repaired, as `--fix` allows.
     package var fixed = 0
+    /// As ``RowCursor/unusedSirets``.
+    package var unusedSirets: String?
 
     package static let issueLimit = 10_000
 }
@@ -40,7 +42,7 @@ package actor BulkFile {
     private nonisolated let thread = FileThread()
     private var cursor: RowCursor?
     /// `nil` before the first check.
-    private var taken: RowKeys.Taken?
+    private var findings: RowFindings?
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 
@@ -65,14 +67,9 @@ package actor BulkFile {
     /// Judges every row.
     /// - Parameter progress: Told now and then how much of the file was read, 0 to 1.
     package func check(progress: @Sendable (_ rows: Int, _ part: Double) -> Void) throws -> FileReport {
-        let (report, taken) = try firstCheck(progress)
-        self.taken = taken
-        return taken.isEmpty ? report : try judge(file.rows(taken: taken), progress)
-    }
-
-    private func firstCheck(_ progress: (Int, Double) -> Void) throws -> (FileReport, RowKeys.Taken) {
-        let cursor = try file.rows()
-        return (try judge(cursor, progress), try cursor.namesTaken())
+        let (report, findings) = try file.settle { try judge($0, progress) }
+        self.findings = findings
+        return report
     }
 
     private func judge(_ cursor: RowCursor, _ progress: (Int, Double) -> Void) throws -> FileReport {
@@ -89,6 +86,7 @@ package actor BulkFile {
         report.counts[.duplicate] = cursor.counts[.duplicate] ?? 0
         report.summary = cursor.summary
         report.blankRecords = cursor.blankRecords
+        report.unusedSirets = cursor.unusedSirets
         return report
     }
 
@@ -103,9 +101,9 @@ package actor BulkFile {
         if let open = self.cursor {
             cursor = open
         } else {
-            // Whether a row repeats another may be known at the end of the file only.
-            if taken == nil { _ = try check { _, _ in } }
-            cursor = try file.rows(taken: taken ?? [:])
+            // Whether a row repeats another, or is whole, may be known at the end of the file only.
+            if findings == nil { _ = try check { _, _ in } }
+            cursor = try file.rows(findings)
             self.cursor = cursor
         }
         var rows: [FileRow] = []

@@ -15,11 +15,13 @@ package actor ResultFile {
 
     /// - Parameter delimiter: As ``BulkRun/delimiter`` names it.
     /// - Throws: ``FileError``; nothing was written then. A device or a pipe is refused: finishing would replace it.
+    ///   Who reads a file meanwhile asks ``FilePlace/isSame(_:_:)`` first.
     package func open(path: String, columns: [String], delimiter: String, raw: Bool = false) throws {
         var status = stat()
         if stat(path, &status) == 0, status.st_mode & S_IFMT != S_IFREG {
-            if status.st_mode & S_IFMT == S_IFDIR { throw FileError.isDirectory }
-            throw FileError.cannotWrite(reason: "it is not a plain file")
+            throw FileError.noPlace(
+                reason: status.st_mode & S_IFMT == S_IFDIR ? "it is a folder" : "it is not a plain file"
+            )
         }
         writer = try ResultWriter(
             path: path,

@@ -8,6 +8,8 @@ package enum FileError: Error, Hashable, Sendable {
     case noPermission
     case cannotRead(reason: String)
     case cannotWrite(reason: String)
+    /// No file can be written under this path, however often it is tried.
+    case noPlace(reason: String)
     case changedWhileReading
     case empty
     case binary(BinaryKind)
@@ -51,6 +53,8 @@ extension FileError: CustomStringConvertible {
             "the file cannot be read (\(reason)): check the disk or copy the file and try again."
         case .cannotWrite(let reason):
             "the file cannot be written (\(reason)): free some space or choose another folder."
+        case .noPlace(let reason):
+            "no file can be written there (\(reason)): name a file in a folder that exists and is yours to write in."
         case .changedWhileReading: "the file changed while it was read: close it in other programs and start again."
         case .empty: "the file is empty: export it again, with a header line and one row a client."
         case .binary(let kind): Self.describe(kind)

@@ -1,5 +1,7 @@
 /// What can be wrong with a row. The raw values are stable: people filter by them, programs compare them.
 package enum IssueCode: String, Sendable, Hashable, CaseIterable, Comparable {
+    case tooFewCells = "TOO_FEW_CELLS"
+    case lineBreak = "LINE_BREAK"
     case tooManyCells = "TOO_MANY_CELLS"
     case strayQuote = "STRAY_QUOTE"
     case nameMissing = "NAME_MISSING"
@@ -33,6 +35,11 @@ package enum IssueCode: String, Sendable, Hashable, CaseIterable, Comparable {
     /// What is wrong and what to do about it, one sentence for every row with this code.
     package var cure: String {
         switch self {
+        case .tooFewCells:
+            "The row has fewer cells than the header: write the delimiters that are missing, "
+                + "or put quotes around a cell that holds a line break."
+        case .lineBreak:
+            "A line break inside a cell has most likely cut this row in two: put quotes around that cell, or remove the break."
         case .tooManyCells:
             "The row has more cells than the header: put quotes around text that holds the delimiter."
         case .strayQuote:

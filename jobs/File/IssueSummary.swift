@@ -26,7 +26,7 @@ package struct IssueSummary: Sendable {
     /// The one sentence that cures the whole file, where one cause spoiled at least half of its SIRETs; else `nil`.
     package var cure: String? {
         let rounded = count(of: .siretScientific)
-        guard rounded >= 2, rounded * 2 >= siretCells else { return nil }
+        guard rounded >= 2 && rounded * 2 >= siretCells || rounded > 0 && rounded == siretCells else { return nil }
         return "Excel rounded \(rounded) of \(siretCells) SIRETs to the form 1,23E+13, and their digits are lost: "
             + "export the original again with that column as Text, and open CSV files in Excel with Data > From Text/CSV, "
             + "for a double click rounds them."

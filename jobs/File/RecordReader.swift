@@ -15,6 +15,10 @@ struct RecordReader {
     /// The cells of the current record, as ranges of ``text``.
     private(set) var cells: [CellRange] = []
     var hasStrayQuote: Bool { scanner.hasStrayQuote }
+    /// What ended the current record.
+    var lineEnd: LineEnd { scanner.lineEnd }
+    /// How many records stand above the current one, empty lines among them: its row in a spreadsheet, from 0.
+    private(set) var place = -1
     /// How far the file was read, in bytes.
     var offset: Int { source.offset }
 
@@ -34,6 +38,7 @@ struct RecordReader {
         while true {
             line = nextLine
             guard try scanNext() else { return false }
+            place += 1
             nextLine += scanner.lineEnds
             cells = scanner.cells
             if cells.count == 1, cells[0].start == cells[0].end { continue }

@@ -6,6 +6,13 @@ struct CellRange {
     var hasDoubledQuotes = false
 }
 
+/// What ends a record.
+enum LineEnd {
+    /// The end of the file.
+    case none
+    case lineFeed, carriageReturn, both
+}
+
 /// Finds the cells of one record in bytes, by RFC 4180: quoted cells may hold delimiters, line ends and doubled quotes.
 /// Line ends are CRLF, LF or CR.
 struct RecordScanner {
@@ -22,6 +29,8 @@ struct RecordScanner {
     private(set) var cells: [CellRange] = []
     /// Physical line ends in the record, its own one at the end included.
     private(set) var lineEnds = 0
+    /// What ended the record.
+    private(set) var lineEnd = LineEnd.none
     /// A quoted cell goes on after its closing quote: its owner forgot to double a quote. The cell then keeps all its
     /// quotes.
     private(set) var hasStrayQuote = false
@@ -37,6 +46,7 @@ struct RecordScanner {
     mutating func scan(_ bytes: Span<UInt8>, from start: Int, isFinal: Bool) -> Outcome {
         cells.removeAll(keepingCapacity: true)
         lineEnds = 0
+        lineEnd = .none
         hasStrayQuote = false
         openQuote = nil
         var index = start
@@ -55,10 +65,12 @@ struct RecordScanner {
                 continue
             }
             lineEnds += 1
-            if bytes[end] == lineFeed { return .record(next: end + 1) }
+            lineEnd = bytes[end] == lineFeed ? .lineFeed : .carriageReturn
+            if lineEnd == .lineFeed { return .record(next: end + 1) }
             // A return: the line feed that may follow belongs to it.
             if end + 1 == bytes.count { return isFinal ? .record(next: end + 1) : .needsMore }
-            return .record(next: bytes[end + 1] == lineFeed ? end + 2 : end + 1)
+            if bytes[end + 1] == lineFeed { lineEnd = .both }
+            return .record(next: lineEnd == .both ? end + 2 : end + 1)
         }
     }
 

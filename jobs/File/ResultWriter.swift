@@ -49,10 +49,15 @@ package final class ResultWriter {
     ///   - columns: ``CSVFormat/columns`` of the input.
     ///   - delimiter: That of the input, so that the same Excel opens both.
     ///   - raw: As in ``CSVLine``.
-    /// - Throws: `.cannotWrite`; nothing was written then.
+    /// - Throws: `.noPlace` or `.cannotWrite`; nothing was written then.
     package init(path: String, columns: [String], delimiter: Delimiter, raw: Bool = false) throws(FileError) {
+        // Renaming over a link would leave its file as it was.
+        let path = FilePlace.target(of: path)
         let descriptor = open(path + ".part", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { throw Self.error() }
+        // The new file is open to whom the old one was.
+        var status = stat()
+        if stat(path, &status) == 0 { fchmod(descriptor, status.st_mode & 0o777) }
         self.path = path
         self.descriptor = descriptor
         self.columns = columns.count
@@ -104,6 +109,10 @@ package final class ResultWriter {
     }
 
     private static func error() -> FileError {
-        .cannotWrite(reason: String(cString: strerror(errno)))
+        let reason = String(cString: strerror(errno))
+        return switch errno {
+        case ENOENT, ENOTDIR, EISDIR, EACCES, EPERM, EROFS, ENAMETOOLONG, ELOOP: .noPlace(reason: reason)
+        default: .cannotWrite(reason: reason)
+        }
     }
 }

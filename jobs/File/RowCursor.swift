@@ -31,19 +31,27 @@ package final class RowCursor {
     private var records: RecordReader
     private var keys: RowKeys
     private var values: [FieldValue]
+    private let known: RowFindings?
+    /// Which rows are not whole, as far as the file was read; known only at its end, so that the next pass can say so.
+    private(set) var shapes: RowShapes
+    private var unused: UnusedSirets
 
     /// - Parameters:
-    ///   - taken: ``namesTaken()`` of an earlier pass over the same file.
+    ///   - known: What earlier passes over the same file found out.
     ///   - chunk: As ``TextSource`` takes it.
-    init(_ file: RowFile, taken: RowKeys.Taken = [:], chunk: Int = 1 << 16) throws(FileError) {
+    init(_ file: RowFile, known: RowFindings? = nil, chunk: Int = 1 << 16) throws(FileError) {
         self.file = file
+        self.known = known
         self.ownPlaces = file.mapping.ownPlaces
         self.keptPlaces = Set(file.keptPlaces)
         self.uidPlace = file.mapping.uidPlace
         self.records = try file.records(chunk: chunk)
-        self.keys = RowKeys(file.schema, options: file.options, taken: taken)
+        self.keys = RowKeys(file.schema, options: file.options, taken: known?.taken ?? [:])
         self.values = Array(repeating: FieldValue(), count: file.schema.fields.count)
+        self.unused = UnusedSirets(file)
+        self.shapes = RowShapes(width: 0, lineEnd: .none)
         _ = try records.next()  // the header
+        self.shapes = RowShapes(width: file.mapping.header.count, lineEnd: records.lineEnd)
     }
 
     /// How much of the file was read, 0 to 1.
@@ -63,8 +71,13 @@ package final class RowCursor {
             judge()
             return true
         }
+        shapes.finish()
         return false
     }
+
+    /// The column that feeds no field though most of its cells are SIRETs, as `--map` takes it; `nil` when there is none, or
+    /// another column is the SIRET's.
+    package var unusedSirets: String? { unused.column }
 
     /// The cleaned value of a field; `nil` when its cell is blank or the file has no such column. Of a rejected row, it
     /// is what could be read.
@@ -108,7 +121,7 @@ extension RowCursor {
     func namesTaken() throws(FileError) -> RowKeys.Taken {
         var taken: RowKeys.Taken = [:]
         guard keys.areMixed else { return taken }
-        let again = try RowCursor(file)
+        let again = try RowCursor(file, known: RowFindings(shapes: known?.shapes ?? shapes))
         // Its own claims are of no use, and would need as much memory again.
         again.keys = RowKeys(RowSchema(fields: file.schema.fields, keys: []), options: file.options)
         while try again.next() {
@@ -129,6 +142,12 @@ extension RowCursor {
     private func judge() {
         number += 1
         if !issues.isEmpty { issues.removeAll() }
+        if known == nil {
+            shapes.note(row: number, place: records.place, cells: records.cells.count, lineEnd: records.lineEnd)
+        } else {
+            noteShape()
+        }
+        unused.note(records)
         if hasExtraCells { note(.tooManyCells) }
         if records.hasStrayQuote { note(.strayQuote) }
         for index in values.indices { checkField(index) }
@@ -143,6 +162,11 @@ extension RowCursor {
         }
         counts[verdict, default: 0] += 1
         for issue in issues { summary.add(issue) }
+    }
+
+    private func noteShape() {
+        guard let shapes = known?.shapes, !shapes.isClean else { return }
+        if shapes.cut.contains(number) { note(.lineBreak) } else if shapes.short.contains(number) { note(.tooFewCells) }
     }
 
     private func checkField(_ index: Int) {

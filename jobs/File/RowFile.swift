@@ -72,9 +72,9 @@ package struct RowFile: Sendable {
     }
 
     /// A cursor before the first row.
-    /// - Parameter taken: ``RowCursor/namesTaken()`` of an earlier one.
-    func rows(taken: RowKeys.Taken = [:]) throws(FileError) -> RowCursor {
-        try RowCursor(self, taken: taken)
+    /// - Parameter known: What ``settle(chunk:_:)`` found. Without it, rows that are not whole are not told apart.
+    func rows(_ known: RowFindings? = nil) throws(FileError) -> RowCursor {
+        try RowCursor(self, known: known)
     }
 
     /// The records of the file, from behind the `sep=` line.

@@ -26,6 +26,17 @@ struct FileCheckReport {
         return counts.troubled > 0 ? .troubled : .done
     }
 
+    /// What is wrong with the file as a whole though its rows may be good; `nil` when nothing is.
+    var warning: String? {
+        report.unusedSirets.map {
+            "the column \"\($0.shown)\" looks like SIRETs and is not used: "
+                + "rename it to siret, or add --map siret=\($0.shellWord)"
+        }
+    }
+
+    /// Whether the valid rows are worth having without the others: not where one cause spoiled the file.
+    var canSkipInvalid: Bool { counts[.staged] > 0 && report.summary.cure == nil }
+
     func print(asJSON: Bool) throws {
         guard asJSON else { return try Output.print(text) }
         var answer = RunAnswer(operation: operation, counts: counts)
@@ -38,6 +49,7 @@ struct FileCheckReport {
             RunAnswer.SummaryEntry(code: $0.code.rawValue, count: $0.count, lines: $0.firstLines, cure: $0.code.cure)
         }
         answer.cure = report.summary.cure
+        answer.fileWarnings = warning.map { [$0] }
         try Output.json(answer)
     }
 
@@ -112,8 +124,7 @@ struct FileCheckReport {
         if counts.troubled > 0 {
             lines.append(errorsFile.map { "Every refused row: \($0)" } ?? "To see every refused row: --errors FILE.")
         }
-        // Where one cause spoiled the file, half of it is no use.
-        if counts[.rejected] > 0, report.summary.cure == nil {
+        if counts[.rejected] > 0, canSkipInvalid {
             lines.append("To import the valid rows only: --skip-invalid.")
         }
         return lines.joined(separator: "\n")

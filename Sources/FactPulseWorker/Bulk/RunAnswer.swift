@@ -28,6 +28,8 @@ struct RunAnswer: Encodable {
     var summary: [SummaryEntry]?
     var cure: String?
     var health: RunHealth?
+    /// What is wrong with the file as a whole.
+    var fileWarnings: [String]?
 
     init(operation: BulkOperation, counts: BulkCounts) {
         self.operation = operation
@@ -44,7 +46,7 @@ struct RunAnswer: Encodable {
     private enum Keys: String, CodingKey {
         case schemaVersion, run, operation, state, file, reason, createdAt, finishedAt
         case rows, done, exists, duplicate, rejected, failed, uncertain, needsReview, skipped, ready, adopted, warnings
-        case errors, errorsTruncated, summary, cure, stuck, lastError, attempts
+        case errors, errorsTruncated, summary, cure, fileWarnings, stuck, lastError, attempts
     }
 
     func encode(to encoder: any Encoder) throws {
@@ -65,6 +67,7 @@ struct RunAnswer: Encodable {
         try container.encodeIfPresent(health?.isStuck, forKey: .stuck)
         try container.encodeIfPresent(health?.trouble?.error, forKey: .lastError)
         try container.encodeIfPresent(health?.trouble?.attempts, forKey: .attempts)
+        try container.encodeIfPresent(fileWarnings, forKey: .fileWarnings)
     }
 
     private func encodeCounts(into container: inout KeyedEncodingContainer<Keys>) throws {

@@ -29,6 +29,29 @@ extension Double {
 }
 
 extension String {
+    /// Fit for a screen: what would turn the text around, move the cursor or colour the rest is written as \u{…}, and line
+    /// ends and tabs as spaces.
+    var shown: String {
+        guard unicodeScalars.contains(where: Self.isUnseen) else { return self }
+        return unicodeScalars.reduce(into: "") { text, scalar in
+            switch scalar {
+            case "\n", "\r", "\t": text += " "
+            case _ where Self.isUnseen(scalar): text += "\\u{\(String(scalar.value, radix: 16, uppercase: true))}"
+            default: text.unicodeScalars.append(scalar)
+            }
+        }
+    }
+
+    /// Control characters, and those that decide in which direction text runs.
+    static func isUnseen(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.properties.generalCategory == .control || scalar.properties.isBidiControl
+    }
+
+    /// As one word of a shell's command line.
+    var shellWord: String {
+        wholeMatch(of: /[A-Za-z0-9._-]+/) != nil ? self : "'" + replacing("'", with: #"'\''"#) + "'"
+    }
+
     /// With spaces behind it, up to a width.
     func padded(to width: Int) -> String {
         self + String(repeating: " ", count: Swift.max(0, width - count))

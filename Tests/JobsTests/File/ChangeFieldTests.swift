@@ -15,7 +15,7 @@ struct ChangeFieldTests {
     private func read(_ text: String, _ schema: RowSchema = .updateClients) throws -> [ReadRow] {
         let scratch = try Scratch()
         let file = try RowFile.open(path: scratch.write(Array(text.utf8)), schema: schema)
-        return try rows(of: RowCursor(file))
+        return try file.settle { try rows(of: $0) }.0
     }
 
     @Test func `a uid is taken in either case and with blanks around it, and anything else is refused`() throws {

@@ -34,7 +34,8 @@ struct ClientRowTests {
         Case("A;1,23E+13;", .siretScientific), Case("A;5520135400010;", .siretLeadingZero),
         Case("A;732829320;", .siretIsSiren), Case("A;123;", .siretLength), Case("A;abc;", .siretCharacters),
         Case("A;73282932000079;", .siretChecksum),
-        Case("A;;x;y", .tooManyCells), Case("\"A \"B\" C\";;", .strayQuote),
+        Case("A;", .tooFewCells), Case("A\rB;;", .lineBreak), Case("A;;x;y", .tooManyCells),
+        Case("\"A \"B\" C\";;", .strayQuote),
         Case("null;abc;x\u{8}y;z", .tooManyCells, .namePlaceholder, .siretCharacters, .descriptionControlCharacter),
         Case(";123;" + String(repeating: "x", count: 1001), .nameMissing, .siretLength, .descriptionTooLong),
     ]
@@ -94,5 +95,7 @@ struct ClientRowTests {
         #expect(mostlyGood.summary.cure != nil)
         let single = try readRows(Array("name;siret\nA;1E+13\nC;73282932000074\n".utf8)).cursor
         #expect(single.summary.cure == nil)
+        let all = try readRows(Array("name;siret\nA;1E+13\nC;\n".utf8)).cursor
+        #expect(all.summary.cure != nil, "all SIRETs of the file are lost, though there was but one")
     }
 }

@@ -84,6 +84,21 @@ struct ColumnTests {
         #expect(read.rows.map(\.cells) == [["A", ""]])
     }
 
+    @Test(arguments: [
+        ("nom;N°;x", "\(SiretTests.valid[0]);\(SiretTests.valid[1])", "N°"),
+        ("nom;Établissement;x", "732 829 320 00074;", "Établissement"), ("nom;;x", SiretTests.valid[0] + ";", "#2"),
+        ("nom;x;x", ";'73282932000074", "#3"), ("nom;n;x", "5520135400010;1", "n"),
+        ("nom;siret;x", ";\(SiretTests.valid[0])", nil), ("nom;tel;x", "0102030405;732829320", nil),
+        ("nom;tel;x", "73282932000079;12345678901234", nil),
+    ]) func `a column of SIRETs under another header is noticed`(header: String, cells: String, column: String?) throws
+    {
+        let read = try readRows(
+            Array("\(header)\nA;\(cells)\nB;\(cells)\nC;-;-\n".utf8),
+            FileOptions(allowSameName: true)
+        )
+        #expect(read.cursor.unusedSirets == column)
+    }
+
     @Test func `a required cell that cannot be read is wrong once, not missing as well`() throws {
         let siret = FieldSpec(name: "siret", aliases: ["siret"], missing: .siretLength, check: Siret.check)
         let scratch = try Scratch()

@@ -175,6 +175,7 @@ struct FileErrorTests {
         let column = "a\nb" + String(repeating: "x", count: 100)
         let all: [FileError] = [
             .notFound, .isDirectory, .notAFile, .noPermission, .cannotRead(reason: "x"), .cannotWrite(reason: "x"),
+            .noPlace(reason: "x"),
             .changedWhileReading, .empty, .binary(.workbook), .binary(.pdf), .binary(.compressed), .binary(.unknown),
             .unknownEncoding(line: 7), .mixedEncodings(line: 7), .wrongEncoding(.utf8, line: 7),
             .recordTooLong(line: 7, limit: 9), .unclosedQuote(line: 7), .unclosedQuote(line: 7, within: 9),

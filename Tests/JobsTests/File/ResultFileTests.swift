@@ -48,8 +48,47 @@ struct ResultFileTests {
         #expect(!FileManager.default.fileExists(atPath: scratch.path("out.csv")))
     }
 
+    @Test func `a symbolic link goes on leading to its file, which keeps its mode`() throws {
+        let scratch = try Scratch()
+        try FileManager.default.createDirectory(atPath: scratch.path("far"), withIntermediateDirectories: true)
+        let files = FileManager.default
+        try files.createSymbolicLink(atPath: scratch.path("out.csv"), withDestinationPath: "far/middle.csv")
+        try files.createSymbolicLink(
+            atPath: scratch.path("far/middle.csv"),
+            withDestinationPath: scratch.path("real.csv")
+        )
+        for _ in 1...2 {
+            // The first time, the links lead to nothing yet.
+            let writer = try ResultWriter(path: scratch.path("out.csv"), columns: ["a"], delimiter: .comma)
+            try writer.append(["x"], RowResult(line: 2, status: "done"))
+            try writer.finish()
+            #expect(try files.destinationOfSymbolicLink(atPath: scratch.path("out.csv")) == "far/middle.csv")
+            let text = try String(contentsOfFile: scratch.path("real.csv"), encoding: .utf8)
+            #expect(text.contains("x,2,done,"))
+            #expect(chmod(scratch.path("real.csv"), 0o600) == 0)
+        }
+        var status = stat()
+        #expect(stat(scratch.path("real.csv"), &status) == 0 && status.st_mode & 0o777 == 0o600)
+        #expect(try files.contentsOfDirectory(atPath: scratch.folder).sorted() == ["far", "out.csv", "real.csv"])
+    }
+
+    @Test func `one file is known under all its names, also before it is there`() throws {
+        let scratch = try Scratch()
+        let path = try scratch.write([0x61], "a.csv")
+        #expect(link(path, scratch.path("hard.csv")) == 0 && symlink("a.csv", scratch.path("soft.csv")) == 0)
+        #expect(symlink("none.csv", scratch.path("ahead.csv")) == 0 && symlink(".", scratch.path("here")) == 0)
+        for same in ["a.csv", "hard.csv", "soft.csv", "here/a.csv", "./here/./a.csv"] {
+            #expect(FilePlace.isSame(path, scratch.path(same)), "\(same)")
+        }
+        #expect(FilePlace.isSame(scratch.path("ahead.csv"), scratch.path("here/none.csv")))
+        for other in ["none.csv", "ahead.csv", "nowhere/a.csv"] {
+            #expect(!FilePlace.isSame(path, scratch.path(other)), "\(other)")
+        }
+        #expect(!FilePlace.isSame("/nowhere/a", "/elsewhere/a"))
+    }
+
     @Test func `a folder that is not there is an error`() throws {
-        #expect(throws: FileError.self) {
+        #expect(throws: FileError.noPlace(reason: "No such file or directory")) {
             try ResultWriter(path: "/nowhere/out.csv", columns: ["a"], delimiter: .comma)
         }
     }
@@ -148,7 +187,7 @@ struct ResultFileTests {
             #expect(file.format.encoding == .utf8)
             #expect(file.format.delimiter == delimiter)
             #expect(file.format.columns == columns)
-            let read = try rows(of: file.rows())
+            let read = try file.settle { try rows(of: $0) }.0
             #expect(read.map(\.cells) == table)
             #expect(read[7].codes.contains(.tooManyCells))
             table = read.map(\.cells)

@@ -43,8 +43,8 @@ func readRows(
 ) throws -> (format: CSVFormat, rows: [ReadRow], cursor: RowCursor) {
     let scratch = try Scratch()
     let file = try RowFile.open(path: scratch.write(bytes), schema: .createClients, options: options)
-    let cursor = try RowCursor(file, chunk: chunk)
-    return (file.format, try rows(of: cursor), cursor)
+    let (read, cursor) = try file.settle(chunk: chunk) { (try rows(of: $0), $0) }.0
+    return (file.format, read, cursor)
 }
 
 func readRows(_ text: String, _ options: FileOptions = FileOptions(), chunk: Int = 1 << 16) throws -> [ReadRow] {
