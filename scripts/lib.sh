@@ -13,6 +13,13 @@ THROWAWAY=(-c fsync=off -c synchronous_commit=off -c full_page_writes=off)
 
 say() { printf '%s\n' "$*" >&2; }
 
+# explain "$@": where --help is asked for, prints the comment at the script's top, and ends it.
+explain() {
+    case "${1:-}" in -h | --help) ;; *) return 0 ;; esac
+    awk 'NR > 1 { if (!/^#/) exit; sub(/^# ?/, ""); print }' "scripts/$(basename "$0")"
+    exit 0
+}
+
 # die CODE MESSAGE…: the codes are those of factpulse-worker (README, "Exit codes").
 die() {
     local code=$1
