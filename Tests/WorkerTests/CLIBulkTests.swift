@@ -34,6 +34,27 @@ struct CLIBulkTests {
         }
     }
 
+    @Test func `what differs of clients that existed is in the summary and in the result file`() async throws {
+        try await WorkerFixture.with { fixture in
+            _ = try await fixture.sandbox.seedClients(2)
+            let worker = try await fixture.livingWorker()
+            let result = fixture.programs.folder.appending(path: "result.csv").path(percentEncoded: false)
+            let file = try fixture.writeClients(3)
+            let ended = try await fixture.command("bulk", "create-clients", file, "--wait", "--result", result)
+            #expect(ended.exit == .code(0), "\(ended.stderr)")
+            #expect(
+                ended.stdout.contains("EXISTS_OTHER_NAME: 2 rows, whose client has another name"),
+                "\(ended.stdout)"
+            )
+            let lines = try String(contentsOfFile: result, encoding: .utf8).split(whereSeparator: \.isNewline)
+            #expect(lines.count { $0.contains(";exists;") && $0.contains(";EXISTS_OTHER_NAME;") } == 2, "\(lines)")
+            let object = try #require(try await fixture.command("bulk-runs", "status", "1", "--json").object)
+            #expect(object["warnings"] as? [String: Int] == ["EXISTS_OTHER_NAME": 2] && object["exists"] as? Int == 2)
+            worker.signal(SIGTERM)
+            #expect(try await worker.waitForExit().exit == .code(0))
+        }
+    }
+
     @Test func `--dry-run writes nothing and needs neither database nor API`() async throws {
         try await Programs.with { programs in
             let file = try programs.write("nom;siret\nA;\(SandboxWorld.siret(1))\nB;12\n", to: "a.csv")

@@ -89,7 +89,7 @@ package struct CreateClient: JobHandler {
             return denied < Denials.limit ? .again(after: .seconds(1)) : .pause(reason: message)
         }
         if denied >= Denials.limitAmongOthers { return .pause(reason: "\(denied) rows in a row: \(message)") }
-        return .failed(code: code, message: "\(message); other rows pass, so it is about this one")
+        return .failed(code: code, message: "\(message); other rows pass, so look at what is in this one")
     }
 
     /// Nothing was written and nothing sent.

@@ -46,8 +46,8 @@ struct ListTrouble: Sendable {
         let counted = expected.map(String.init) ?? "other"
         return (
             inARow,
-            "FactPulse's client list is not complete, \(inARow) times in a row: it counts \(counted) clients and shows "
-                + "\(sweep.clients), or changes all the time"
+            "FactPulse's client list is not complete: it counts \(counted) clients and shows \(sweep.clients), or changes "
+                + "all the time"
         )
     }
 }

@@ -76,7 +76,7 @@ final class ProgressLine: Sendable {
             if Messages.isTerminal { words.append(Self.bar(part)) }
             words.append("\(Int(part * 100)) %")
         }
-        words.append("\(count.grouped) \(noun),")
+        words.append("\(count.grouped) \(noun)" + (hasETA ? "," : ""))
         if hasETA { words.append(rate < 10 ? String(format: "%.1f/s", rate) : "\(Int(rate).grouped)/s") }
         if hasETA, let part, part > 0, part < 1, rate > 0 {
             let left = Double(count) / part - Double(count)
