@@ -38,6 +38,7 @@ struct CLIResolveTests {
             for words in ["line 2, \"Société 1\", SIRET \(SandboxWorld.siret(1))", "its client is \(uids[1])"] {
                 #expect(ended.stdout.contains(words), "\(ended.stdout)")
             }
+            #expect(!ended.stdout.contains("update-clients"), "it has a SIRET")
             let taken = try await fixture.command("bulk-runs", "resolve", "\(run)", "3", "--client", uids[1])
             expectFailure(taken, 64, "is that of line 2 of run \(run)")
             let skipped = try await fixture.command("bulk-runs", "resolve", "\(run)", "3", "--skip", "--json")
@@ -54,6 +55,28 @@ struct CLIResolveTests {
             #expect(
                 try await fixture.command("bulk-runs", "status", "\(run)", "--json").object?["adopted"] as? Int == 1
             )
+        }
+    }
+
+    @Test func `a client without a SIRET is taken for a row that has one, and how it gets it is said`() async throws {
+        try await WorkerFixture.with { fixture in
+            let worker = try await fixture.livingWorker()
+            let lines = ["nom;siret", "Dupont;"]
+            let first = try fixture.programs.write(lines.joined(separator: "\n"), to: "first.csv")
+            #expect(try await fixture.command("bulk", "create-clients", first, "--wait").exit == .code(0))
+            let second = try fixture.programs.write("nom;siret\nDupont;\(SandboxWorld.siret(1))", to: "second.csv")
+            let waited = try await fixture.command("bulk", "create-clients", second, "--wait")
+            #expect(waited.exit == .code(1) && waited.stdout.contains("bulk-runs resolve"), "\(waited.stdout)")
+            let uid = try #require(try await fixture.sandbox.clients().first?.uid)
+            let ended = try await fixture.command("bulk-runs", "resolve", "2", "2", "--client", uid)
+            #expect(ended.exit == .code(0), "\(ended.stderr)")
+            #expect(
+                ended.stdout.contains("no SIRET); to give it the row's SIRET: bulk update-clients"),
+                "\(ended.stdout)"
+            )
+            #expect(try await fixture.sandbox.clients().count == 1)
+            worker.signal(SIGTERM)
+            #expect(try await worker.waitForExit().exit == .code(0))
         }
     }
 }

@@ -81,6 +81,7 @@ struct CLIWaitTests {
                 result
             )
             #expect(ended.exit == .code(77), "\(ended.stderr)")
+            #expect(ended.stdout.contains("bulk-runs resolve 1 LINE --skip"), "\(ended.stdout)")
             let text = try String(contentsOfFile: result, encoding: .utf8)
             #expect(text.components(separatedBy: ";ready;").count == 9, "\(text)")
             worker.signal(SIGTERM)

@@ -46,6 +46,9 @@ struct RunSummary {
         if health?.isStuck == true {
             lines.append("no job goes on with it: factpulse-worker bulk-runs retry \(run.id)")
         }
+        if run.state == .paused, counts[.ready] + counts[.staged] > 0 {
+            lines.append("leave one row out: factpulse-worker bulk-runs resolve \(run.id) LINE --skip")
+        }
         if run.state == .cancelled {
             lines.append("import the file once more: factpulse-worker bulk \(run.operation.rawValue) FILE --force-new")
         }

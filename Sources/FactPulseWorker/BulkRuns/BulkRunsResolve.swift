@@ -59,7 +59,7 @@ struct BulkRunsResolve: AsyncParsableCommand {
         guard let row = try await store.row(of: id, line: line) else { throw noRow }
         await database.close()
         if output.json { return try Output.json(Answer(run: id, row)) }
-        try Output.print("run \(id), line \(line), \(row.spoken): \(word(found))")
+        try Output.print("run \(id), line \(line), \(row.spoken): \(word(found, row))")
     }
 
     private struct Answer: Encodable {
@@ -103,11 +103,14 @@ struct BulkRunsResolve: AsyncParsableCommand {
         }
     }
 
-    private func word(_ client: ClientDetail?) -> String {
+    private func word(_ client: ClientDetail?, _ row: BulkRow) -> String {
         guard let client else { return send ? "will be sent" : "left out" }
         let siret = client.siret.map { "SIRET \($0)" } ?? "no SIRET"
         let inactive = client.isActive ? "" : ", inactive"
-        return "its client is \(client.uid.text) (\"\(client.name)\", \(siret)\(inactive))"
+        let cure =
+            client.siret == nil && row.siret != nil
+            ? "; to give it the row's SIRET: bulk update-clients, with the columns uid and siret" : ""
+        return "its client is \(client.uid.text) (\"\(client.name)\", \(siret)\(inactive))\(cure)"
     }
 }
 
