@@ -90,6 +90,12 @@ struct BulkCommand: AsyncParsableCommand {
         let operation = try Self.operation(named: operation)
         let settings = try common.settings()
         let options = try fileOptions()
+        if file == "-" {
+            throw Failure(
+                .usage,
+                "standard input is not read, for a file is read more than once: save it, and name the file"
+            )
+        }
         try checkTargets()
         let checked = try await CheckedFile.check(
             path: file,
@@ -162,7 +168,9 @@ struct BulkCommand: AsyncParsableCommand {
             guard let equals = text.firstIndex(of: "="), equals != text.startIndex else {
                 throw ValidationError("--map is written FIELD=COLUMN, such as --map siret=\"N° SIRET\".")
             }
-            options.columns[String(text[..<equals])] = String(text[text.index(after: equals)...])
+            let column = String(text[text.index(after: equals)...])
+            if column.isEmpty { throw ValidationError("--map \(text) names no column: write FIELD=COLUMN.") }
+            options.columns[String(text[..<equals])] = column
         }
         return options
     }

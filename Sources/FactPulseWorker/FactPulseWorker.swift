@@ -62,8 +62,15 @@ struct FactPulseWorker: AsyncParsableCommand {
     }
 
     private static func end(with error: any Error) -> Never {
-        guard let failure = Failure(error) else { exit(withError: error) }
-        if !failure.message.isEmpty { Messages.write("Error: \(failure.message)") }
+        guard let failure = Failure(error) else {
+            let code = exitCode(for: error).rawValue
+            if code != ExitStatus.done.rawValue { ErrorAnswer(code: code, error: message(for: error)).print() }
+            exit(withError: error)
+        }
+        if !failure.message.isEmpty {
+            ErrorAnswer(code: failure.status.rawValue, error: failure.message).print()
+            Messages.write("Error: \(failure.message)")
+        }
         Foundation.exit(failure.status.rawValue)
     }
 }

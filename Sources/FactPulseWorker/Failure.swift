@@ -14,7 +14,7 @@ struct Failure: Error {
     init(_ status: ExitStatus, _ message: String) {
         self.status = status
         // One line, whatever a server put into its words.
-        self.message = message.split(whereSeparator: \.isNewline).joined(separator: " ")
+        self.message = message.split(whereSeparator: \.isNewline).joined(separator: " ").shown
     }
 
     /// A result that is not an error of the program: everything was said already.

@@ -13,6 +13,8 @@ struct CLIBadFileTests {
         ("empty-lines", Array("\r\n\r\n".utf8), "export it again"),
         ("no-header", Array("Société A;73282932000074\nSociété B;\n".utf8), "header"),
         ("no-name-column", Array("siret;ville\n73282932000074;Lyon\n".utf8), "--map name="),
+        ("no-row", Array("nom;siret\r\n;\r\n".utf8), "no row below the header"),
+        ("title", Array("Liste des clients\nnom;siret\nA;\n".utf8), "delete what stands above it"),
         ("one-column", Array("un fichier qui n'est pas un tableau\nencore une ligne\n".utf8), "--delimiter"),
         ("workbook", [0x50, 0x4B, 0x03, 0x04] + [UInt8](repeating: 7, count: 500), "CSV UTF-8"),
         ("binary", (0..<5_000).map { UInt8(truncatingIfNeeded: $0 &* 7) }, "CSV UTF-8"),

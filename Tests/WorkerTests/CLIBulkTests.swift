@@ -106,7 +106,18 @@ struct CLIBulkTests {
                 "name=Raison"
             )
             expectFailure(unknown, 65, "Raison")
-            for wrong in ["name", "=x"] {
+            let field = try await fixture.command(
+                "bulk",
+                "create-clients",
+                file.path(percentEncoded: false),
+                "--encoding",
+                "utf-16le",
+                "--map",
+                "nom=x"
+            )
+            expectFailure(field, 64, "names no field: use one of name, siret, description")
+            expectFailure(try await fixture.command("bulk", "create-clients", "-"), 64, "standard input is not read")
+            for wrong in ["name", "=x", "name="] {
                 let usage = try await fixture.command("bulk", "create-clients", "x.csv", "--map", wrong)
                 #expect(usage.exit == .code(64) && usage.stderr.contains("FIELD=COLUMN"))
             }

@@ -67,6 +67,22 @@ struct CLIHelpTests {
         }
     }
 
+    @Test(arguments: ["demo", "build", "test", "lint", "chaos", "bench", "bench-import", "sample-clients"])
+    func `a script explains itself with --help, and does nothing else`(script: String) async throws {
+        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent()
+        try await Programs.with { programs in
+            // Without Swift on the path, whatever is begun fails.
+            let ended = try await programs.run(
+                root.appending(path: "scripts/\(script)").path(),
+                ["--help"],
+                environment: ["PATH": "/usr/bin:/bin"]
+            )
+            #expect(ended.exit == .code(0) && ended.stderr.isEmpty, "\(ended.stderr)")
+            #expect(ended.stdout.contains("scripts/\(script)"), "\(ended.stdout)")
+        }
+    }
+
     /// The lines under EXAMPLES that call the program, a continued one joined to its next.
     private static func examples(_ lines: [String]) -> [String] {
         let block = lines.drop { $0 != "EXAMPLES:" }.dropFirst().prefix { $0.hasPrefix("  ") }

@@ -67,6 +67,56 @@ struct CLIJSONTests {
         }
     }
 
+    @Test func `a command that fails prints one object with --json, which says why`() async throws {
+        try await WorkerFixture.with { fixture in
+            let bad = try fixture.programs.write("nom\n", to: "bad.csv")
+            let here = ["DATABASE_URL": "postgresql://joe@127.0.0.1:1/x"]
+            for (words, settings, code) in [
+                (["bulk-runs", "status", "7", "--json"], [:], 64),
+                (["jobs", "list", "--limit", "0", "--json"], [:], 64),
+                (["jobs", "--json", "lst"], [:], 64), (["bulk", "create-clients", bad, "--json"], [:], 65),
+                (["bulk-runs", "rows", "7", "--format", "json"], [:], 64), (["status", "--json"], here, 69),
+                (["status", "--json"], ["FACTPULSE_RATE_LIMIT": "x"], 78),
+            ] as [([String], [String: String], Int32)] {
+                let ended = try await fixture.programs.run(
+                    "factpulse-worker",
+                    words,
+                    environment: fixture.settings.merging(settings) { $1 }
+                )
+                #expect(ended.exit == .code(code) && ended.object?["code"] as? Int == Int(code), "\(words): \(ended)")
+                let error = try #require(ended.object?["error"] as? String)
+                #expect(!error.isEmpty && ended.stderr.contains(error), "\(words): \(ended)")
+            }
+            #expect(try await fixture.command("status", "--help", "--json").object == nil)
+        }
+    }
+
+    @Test func `what would turn a name around is shown as what it is, and data stay as they are`() async throws {
+        try await WorkerFixture.with { fixture in
+            let file = try fixture.programs.write("nom;siret\nAB\u{202E}C;12\nD;\n", to: "\u{202E}a.csv")
+            let json = try await fixture.command("bulk", "create-clients", file, "--skip-invalid", "--json")
+            #expect(json.exit == .code(0), "\(json.stderr)")
+            let status = try await fixture.command("bulk-runs", "list")
+            #expect(status.stdout.contains("\\u{202E}a.csv") && !status.stdout.contains("\u{202E}"))
+            let rows = try await fixture.command("bulk-runs", "rows", "1")
+            #expect(rows.stdout.contains("AB\u{202E}C;12;"))
+            let object = try await fixture.command("bulk-runs", "rows", "1", "--json")
+            #expect(object.stdout.contains(#"AB\u202eC"#))
+            let cells = (object.object?["rows"] as? [[String: Any]])?.first?["cells"] as? [String]
+            #expect(cells == ["AB\u{202E}C", "12"])
+            let terminal = try await fixture.programs.run(
+                "/usr/bin/python3",
+                ["-c", "import pty, sys; pty.spawn(sys.argv[1:])", try fixture.programs.path("factpulse-worker")]
+                    + ["bulk-runs", "rows", "1"],
+                environment: fixture.settings
+            )
+            #expect(
+                terminal.stdout.contains("AB\\u{202E}C;12;") && !terminal.stdout.contains("\u{202E}"),
+                "\(terminal)"
+            )
+        }
+    }
+
     private func expect(
         _ fixture: WorkerFixture,
         _ words: [String],

@@ -1,21 +1,53 @@
 import Foundation
+import JobQueue
+import Jobs
 import Postgres
 import TestSupport
 import Testing
 
 @testable import FactPulseWorker
 
-/// What README says of settings and exit codes is what the program does.
+/// What README and docs say of settings, exit codes and SQL is what the program does.
 struct ReadmeTests {
-    private static func readme() throws -> String {
-        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .deletingLastPathComponent()
-        return try String(contentsOf: root.appending(path: "README.md"), encoding: .utf8)
+    private static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
+
+    private static func readme(_ page: String = "README.md") throws -> String {
+        try String(contentsOf: root.appending(path: page), encoding: .utf8)
     }
 
-    @Test(.database) func `README's ten questions are answered to whoever may only read reports`() async throws {
-        let queries = try Self.readme().matches(of: /```sql\n(-- [\s\S]*?)```/).flatMap { $0.1.split(separator: ";") }
-            .map { $0.trimmingCharacters(in: .whitespacesAndNewlines) }.filter { !$0.isEmpty }
+    @Test func `README has at most 200 lines, and every link of the pages leads somewhere`() throws {
+        #expect(try Self.readme().split(separator: "\n", omittingEmptySubsequences: false).count <= 201)
+        let docs = try FileManager.default.contentsOfDirectory(atPath: Self.root.appending(path: "docs").path())
+        for page in ["README.md", "ARCHITECTURE.md"] + docs.map({ "docs/\($0)" }) {
+            let folder = Self.root.appending(path: page).deletingLastPathComponent()
+            for link in try Self.readme(page).matches(of: /\]\(([^)#]+)\)/).map({ String($0.1) }) {
+                if link.hasPrefix("https://") { continue }
+                #expect(FileManager.default.fileExists(atPath: folder.appending(path: link).path()), "\(page): \(link)")
+            }
+        }
+    }
+
+    @Test(.database) func `the roles and the job of docs/operations.md can be made as it says`() async throws {
+        let blocks = try Self.readme("docs/operations.md").matches(of: /```sql\n([\s\S]*?)```/).map { String($0.1) }
+        let database = TestDatabase.current.database
+        let enqueue = try #require(blocks.first { $0.contains("queue.enqueue(") })
+        let grants = try #require(blocks.first { $0.hasPrefix("GRANT USAGE ON SCHEMA reporting") })
+        // The kinds are known once a worker of this version, or its migrate, was there.
+        try await JobStore(database).declare(Catalogue.policies)
+        for statement in (enqueue + grants).split(separator: ";").map({
+            $0.trimmingCharacters(in: .whitespacesAndNewlines)
+        })
+        where !statement.isEmpty { try await database.execute("\(raw: statement)") }
+        let made = try await database.query("SELECT kind FROM queue.jobs")
+        #expect(try made.map { try $0.decode("kind", as: String.self) } == ["sync-clients"])
+    }
+
+    @Test(.database) func `the ten questions of docs are answered to whoever may only read reports`() async throws {
+        let queries = try Self.readme("docs/reporting.md").matches(of: /```sql\n(-- [\s\S]*?)```/).flatMap {
+            $0.1.split(separator: ";")
+        }
+        .map { $0.trimmingCharacters(in: .whitespacesAndNewlines) }.filter { !$0.isEmpty }
         #expect(queries.count == 10)
         for query in queries {
             try await TestDatabase.current.database.transaction { transaction in

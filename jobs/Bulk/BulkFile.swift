@@ -68,6 +68,7 @@ package actor BulkFile {
     /// - Parameter progress: Told now and then how much of the file was read, 0 to 1.
     package func check(progress: @Sendable (_ rows: Int, _ part: Double) -> Void) throws -> FileReport {
         let (report, findings) = try file.settle { try judge($0, progress) }
+        guard report.counts.rows > 0 else { throw FileError.noRows(header: file.format.columns) }
         self.findings = findings
         return report
     }

@@ -34,6 +34,15 @@ enum CellText {
         return (scalars, hasLineBreak, hasControl)
     }
 
+    /// At most 40 characters of a text, on one line, without what would turn it around or control a screen.
+    static func excerpt(_ text: String) -> String {
+        let start = text.unicodeScalars.prefix(41)
+        let shown = start.prefix(40).map { scalar in
+            scalar.properties.generalCategory == .control || scalar.properties.isBidiControl ? " " : scalar
+        }
+        return String(String.UnicodeScalarView(shown)) + (start.count > 40 ? "…" : "")
+    }
+
     /// What programs write for a value that is not there, and the errors that Excel shows in a cell.
     private static let placeholders: Set<String> = [
         "null", "(null)", "n/a", "undefined", "#n/a", "#ref!", "#value!", "#valeur!", "#name?", "#nom?", "#div/0!",

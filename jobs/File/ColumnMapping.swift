@@ -72,7 +72,10 @@ struct ColumnMapping {
         guard let first = found.first else {
             // The result file of one run names the clients that the next one changes.
             if field.name == FieldSpec.clientUID.name, let uidPlace { return uidPlace }
-            if field.missing != nil { throw .missingColumn(field: field.name, seen: ownPlaces.map { header[$0] }) }
+            if field.missing != nil {
+                let seen = ownPlaces.map { header[$0] }
+                throw .missingColumn(field: field.name, accepted: field.aliases, seen: seen)
+            }
             return nil
         }
         if found.count > 1 {

@@ -24,7 +24,15 @@ package enum FileError: Error, Hashable, Sendable {
     case unclosedQuote(line: Int, within: Int? = nil)
     case oneColumn(header: String)
     case noHeader(value: String)
-    case missingColumn(field: String, seen: [String])
+    /// The file has a header and nothing below it.
+    case noRows(header: [String])
+    case missingColumn(field: String, accepted: [String], seen: [String])
+    /// The header stands further down.
+    case headerBelow(line: Int, first: String)
+    /// The header is one under another delimiter than the one that is given, declared by `sep=`, or found out.
+    case wrongDelimiter(Delimiter, better: Delimiter)
+    /// Excel's first line that should name the delimiter, and does not.
+    case badDeclaration(String)
     /// None of these fields has a column.
     case missingColumns(fields: [String], seen: [String])
     case duplicateHeader(field: String, column: String)
@@ -97,8 +105,17 @@ extension FileError: CustomStringConvertible {
         case .noHeader(let value):
             "the first line holds data (\(Self.list([value]))), not column names: "
                 + "put a header line such as name;siret above it."
-        case .missingColumn(let field, let seen):
-            "no column for \(field) among \(Self.list(seen)): rename a column, or add --map \(field)=COLUMN."
+        case .noRows(let header):
+            "there is no row below the header (\(Self.list(header))): export the file again, with one row a client."
+        case .missingColumn(let field, let accepted, let seen):
+            "no column for \(field) among \(Self.list(seen)): call it \(accepted.prefix(8).joined(separator: ", ")), …, "
+                + "or add --map \(field)=COLUMN."
+        case .headerBelow(let line, let first):
+            "the first line (\(Self.list([first]))) is no header, line \(line) is: delete what stands above it."
+        case .wrongDelimiter(let delimiter, let better):
+            "the cells are separated by \(better.name), not by \(delimiter.name): say --delimiter '\(better.name)'."
+        case .badDeclaration(let text):
+            "the first line (\(Self.list([text]))) names no delimiter: write it as sep=; without quotes, or delete it."
         case .missingColumns(let fields, let seen):
             "no column for any of \(fields.joined(separator: ", ")) among \(Self.list(seen)): rename a column, "
                 + "or add --map \(fields.first ?? "")=COLUMN."
@@ -125,7 +142,6 @@ extension FileError: CustomStringConvertible {
     }
 
     private static func oneLine(_ text: String) -> String {
-        let flat = String(String.UnicodeScalarView(text.unicodeScalars.prefix(41).map { $0.value < 32 ? " " : $0 }))
-        return text.unicodeScalars.count > 40 ? String(flat.dropLast()) + "…" : flat
+        CellText.excerpt(text)
     }
 }

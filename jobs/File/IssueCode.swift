@@ -111,4 +111,6 @@ package struct RowIssue: Sendable, Hashable {
     /// The code's cure, with what is special about this row. It may quote a repaired value: for the file's owner, not
     /// for logs.
     package let message: String
+    /// The beginning of the cell as it stands in the file; `nil` when it is blank, may be a secret, or the whole row is meant.
+    package let value: String?
 }

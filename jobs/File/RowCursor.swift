@@ -186,6 +186,14 @@ extension RowCursor {
     private func note(_ code: IssueCode, field: Int? = nil, _ detail: String = "") {
         let column = field.flatMap { file.mapping.places[$0] }.map { file.mapping.header[$0] } ?? ""
         let message = detail.isEmpty ? code.cure : "\(code.cure) \(detail)"
-        issues.append(RowIssue(line: line, column: column, code: code, message: message))
+        issues.append(RowIssue(line: line, column: column, code: code, message: message, value: field.flatMap(excerpt)))
+    }
+
+    private func excerpt(_ field: Int) -> String? {
+        guard let place = file.mapping.places[field], !records.isBlank(place) else { return nil }
+        // In a row of another shape than the header's, a secret may stand in any column.
+        let isShifted = issues.contains { [.tooManyCells, .tooFewCells, .lineBreak, .strayQuote].contains($0.code) }
+        let mayBeSecret = file.schema.fields[field].isSecret || file.schema.hasSecrets && isShifted
+        return mayBeSecret ? nil : CellText.excerpt(cell(place))
     }
 }

@@ -49,11 +49,18 @@ package struct RowFile: Sendable {
         let declared = sniffer.declared()
         self.skipsDeclaration = declared != nil
         let delimiter = options.delimiter ?? declared?.delimiter ?? sniffer.best()
-        let header = try Self.header(input, encoding, delimiter, skipsDeclaration, options)
-        if header.count == 1, options.delimiter == nil, declared == nil, !schema.isList(under: header[0]) {
-            throw .oneColumn(header: header[0])
+        let (header, line) = try Self.header(input, encoding, delimiter, skipsDeclaration, options)
+        do throws(FileError) {
+            if header.count == 1, options.delimiter == nil, declared == nil, !schema.isList(under: header[0]) {
+                throw .oneColumn(header: header[0])
+            }
+            self.mapping = try ColumnMapping(header: header, schema: schema, options: options)
+        } catch {
+            let search = HeaderSearch(schema: schema, options: options) { delimiter throws(FileError) in
+                try Self.records(input, encoding, delimiter, false, options)
+            }
+            throw search.explain(error, line: line, delimiter, first: header[0])
         }
-        self.mapping = try ColumnMapping(header: header, schema: schema, options: options)
         let used = Set(mapping.places.compactMap(\.self))
         let secrets = zip(schema.fields, mapping.places).filter(\.0.isSecret).compactMap(\.1)
         // Where one column holds secrets, a second one that nobody knows may hold them too.
@@ -111,16 +118,12 @@ package struct RowFile: Sendable {
         _ delimiter: Delimiter,
         _ skipsDeclaration: Bool,
         _ options: FileOptions
-    ) throws(FileError) -> [String] {
+    ) throws(FileError) -> (cells: [String], line: Int) {
         var records = try records(input, encoding, delimiter, skipsDeclaration, options)
         guard try records.next() else { throw .empty }
-        let header = records.cells.indices.map { index in
-            var trimmed: [UInt8] = []
-            CellText.trim(records.text.span.extracting(records.content(index)), into: &trimmed)
-            return String(decoding: trimmed, as: UTF8.self)
-        }
+        let header = records.trimmedCells
         if let value = header.first(where: isSiret) { throw .noHeader(value: value) }
-        return header
+        return (header, records.line)
     }
 
     private static func isSiret(_ text: String) -> Bool {

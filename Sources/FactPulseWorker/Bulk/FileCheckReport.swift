@@ -42,7 +42,13 @@ struct FileCheckReport {
         var answer = RunAnswer(operation: operation, counts: counts)
         answer.file = checked.path
         answer.errors = report.issues.map {
-            RunAnswer.Issue(line: $0.line, column: $0.column, code: $0.code.rawValue, message: $0.message)
+            RunAnswer.Issue(
+                line: $0.line,
+                column: $0.column,
+                code: $0.code.rawValue,
+                message: $0.message,
+                value: $0.value
+            )
         }
         answer.errorsTruncated = report.issues.count >= FileReport.issueLimit
         answer.summary = report.summary.entries.map {
@@ -63,7 +69,7 @@ struct FileCheckReport {
     private var form: String {
         let format = checked.file.file.format
         let blank = report.blankRecords > 0 ? ", \(report.blankRecords.counted("blank line")) left out" : ""
-        return "\(checked.path): \(counts.rows.counted("row")), \(format.encoding.rawValue), cells separated by "
+        return "\(checked.path.shown): \(counts.rows.counted("row")), \(format.encoding.rawValue), cells separated by "
             + "\(format.delimiter.name)\(blank)"
     }
 
@@ -74,7 +80,8 @@ struct FileCheckReport {
             table.add(field.name, format.mapping[field.name] ?? "(none)")
         }
         guard !format.ignored.isEmpty else { return table.text }
-        let shown = format.ignored.prefix(8).joined(separator: ", ") + (format.ignored.count > 8 ? ", …" : "")
+        let shown =
+            format.ignored.prefix(8).map(\.shown).joined(separator: ", ") + (format.ignored.count > 8 ? ", …" : "")
         return "\(table.text)\nkept for the result file only: \(shown)"
     }
 
@@ -104,8 +111,8 @@ struct FileCheckReport {
             return ""
         }
         return report.issues.map { issue in
-            "line \(issue.line)" + (issue.column.isEmpty ? "" : ", \(issue.column)")
-                + ": \(issue.code.rawValue) \(issue.message)"
+            "line \(issue.line)" + (issue.column.isEmpty ? "" : ", \(issue.column.shown)")
+                + ": \(issue.code.rawValue) \(issue.message)" + (issue.value.map { " Found: \($0.shown)" } ?? "")
         }.joined(separator: "\n")
     }
 

@@ -9,6 +9,7 @@ struct RunAnswer: Encodable {
         let column: String
         let code: String
         let message: String
+        let value: String?
     }
 
     struct SummaryEntry: Encodable {

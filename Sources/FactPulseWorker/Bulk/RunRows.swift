@@ -32,11 +32,11 @@ struct RunRows {
 
     func printCSV() async throws {
         let text = ResultText(columns: run.columns, delimiter: run.delimiter, raw: raw)
-        try Output.write(text.header)
+        try Output.data(text.header)
         try await forEachPage { rows in
             var bytes: [UInt8] = []
             for row in rows { text.append(row, to: &bytes) }
-            try Output.write(bytes)
+            try Output.data(bytes)
         }
     }
 

@@ -14,7 +14,7 @@ struct RunSummary {
     }
 
     private var text: String {
-        var lines = ["run \(run.id): \(run.operation.rawValue) of \(run.fileName), \(run.state.rawValue)"]
+        var lines = ["run \(run.id): \(run.operation.rawValue) of \(run.fileName.shown), \(run.state.rawValue)"]
         if let reason = run.reason { lines.append("reason: \(reason)") }
         if let trouble = health?.trouble { lines.append(trouble.sentence) }
         var table = TextTable([("rows", .right), ("state", .left), ("meaning", .left)])

@@ -16,7 +16,8 @@ struct BulkRunsRows: AsyncParsableCommand {
             _candidates: the clients that a person has to choose from (bulk-runs resolve).
             Cells that a spreadsheet would run as a formula are made harmless (--raw: left
             as they are). Mended, it can be imported again. Open it in Excel with Data >
-            From Text/CSV, the SIRETs as Text: a double click rounds them.
+            From Text/CSV, the SIRETs as Text: a double click rounds them. What you
+            redirect with > lacks the mark by which Excel knows UTF-8: use --output.
             """
     )
 

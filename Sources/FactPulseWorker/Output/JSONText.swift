@@ -7,7 +7,21 @@ enum JSONText {
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         encoder.keyEncodingStrategy = .convertToSnakeCase
         encoder.dateEncodingStrategy = .iso8601
-        return String(decoding: try encoder.encode(value), as: UTF8.self)
+        return escapingUnseen(String(decoding: try encoder.encode(value), as: UTF8.self))
+    }
+}
+
+extension JSONText {
+    /// Only strings can hold such characters, so the text says the same as before.
+    private static func escapingUnseen(_ text: String) -> String {
+        guard text.unicodeScalars.contains(where: String.isUnseen) else { return text }
+        return text.unicodeScalars.reduce(into: "") { json, scalar in
+            if String.isUnseen(scalar) {
+                json += "\\u" + String(String(0x10000 + scalar.value, radix: 16).dropFirst())
+            } else {
+                json.unicodeScalars.append(scalar)
+            }
+        }
     }
 }
 

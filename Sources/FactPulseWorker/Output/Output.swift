@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// The reader of standard output has left, as `head` does once it has enough.
 struct OutputClosed: Error {}
@@ -12,12 +13,17 @@ enum Output {
         isTerminal && ProcessInfo.processInfo.environment["NO_COLOR", default: ""].isEmpty
         && ProcessInfo.processInfo.environment["TERM"] != "dumb"
 
+    private static let begun = Atomic(false)
+    /// Whether something was printed, or tried to be.
+    static var hasBegun: Bool { begun.load(ordering: .relaxed) }
+
     static func print(_ text: String) throws {
         try write(Array((text + "\n").utf8))
     }
 
     /// - Throws: ``OutputClosed``; ``Failure`` when the disk is full.
     static func write(_ bytes: [UInt8]) throws {
+        begun.store(true, ordering: .relaxed)
         var done = 0
         while done < bytes.count {
             let count = bytes.withUnsafeBytes {
@@ -35,6 +41,16 @@ enum Output {
                 )
             }
         }
+    }
+
+    /// Prints data as they are; on a terminal, what would turn the text around or control it is shown as `\u{…}`.
+    static func data(_ bytes: [UInt8]) throws {
+        guard isTerminal else { return try write(bytes) }
+        let text = String(decoding: bytes, as: UTF8.self).unicodeScalars.reduce(into: "") { text, scalar in
+            let isKept = scalar == "\r" || scalar == "\n" || scalar == "\t" || !String.isUnseen(scalar)
+            text += isKept ? String(scalar) : String.spelled(scalar)
+        }
+        try write(Array(text.utf8))
     }
 
     /// Prints one JSON object on one line.

@@ -14,11 +14,11 @@ struct TextTable {
     var isEmpty: Bool { rows.isEmpty }
 
     mutating func add(_ cells: String...) {
-        rows.append(cells)
+        add(cells: cells)
     }
 
     mutating func add(cells: [String]) {
-        rows.append(cells)
+        rows.append(cells.map(\.shown))
     }
 
     /// Without a line end at its end.

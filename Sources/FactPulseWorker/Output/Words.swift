@@ -36,7 +36,7 @@ extension String {
         return unicodeScalars.reduce(into: "") { text, scalar in
             switch scalar {
             case "\n", "\r", "\t": text += " "
-            case _ where Self.isUnseen(scalar): text += "\\u{\(String(scalar.value, radix: 16, uppercase: true))}"
+            case _ where Self.isUnseen(scalar): text += Self.spelled(scalar)
             default: text.unicodeScalars.append(scalar)
             }
         }
@@ -45,6 +45,11 @@ extension String {
     /// Control characters, and those that decide in which direction text runs.
     static func isUnseen(_ scalar: Unicode.Scalar) -> Bool {
         scalar.properties.generalCategory == .control || scalar.properties.isBidiControl
+    }
+
+    /// `\u{202E}`
+    static func spelled(_ scalar: Unicode.Scalar) -> String {
+        "\\u{\(String(scalar.value, radix: 16, uppercase: true))}"
     }
 
     /// As one word of a shell's command line.

@@ -68,7 +68,20 @@ struct ChangeFieldTests {
         let lines = cases.enumerated().map { "0f8fad5b-d9cb-469f-a165-7086772895\(10 + $0);\($1.0)" }
         let rows = try read(([header] + lines).joined(separator: "\n"), .configurePDP)
         for (row, example) in zip(rows, cases) { #expect(row.codes == example.1, "\(example.0)") }
-        for row in rows { #expect(row.cells[4] == "" && !row.issues.contains { $0.message.contains("lines") }) }
+        for row in rows {
+            #expect(row.cells[4] == "")
+            #expect(!row.issues.contains { $0.message.contains("lines") || $0.value?.contains("lines") == true })
+        }
+        #expect(rows[2].issues.map(\.value) == ["a.example", "ftp://a.example"])
+        // In a row with a cell too many or too few, the secret may stand where an address belongs.
+        let shifted = try read(
+            "\(header)\n\(Self.uid);geheim;geheim;y;z;oui;non;double;x\n\(Self.uid);geheim\n",
+            .configurePDP
+        )
+        #expect(
+            shifted.map(\.codes) == [[.tooManyCells, .urlMalformed, .urlMalformed], [.tooFewCells, .urlMalformed]]
+        )
+        #expect(shifted.allSatisfy { $0.issues.allSatisfy { $0.value == nil } })
     }
 
     @Test(arguments: ["nom;description\nA;B\n", "uid;note2\n\(uid);x\n", "siret;x\n73282932000074;y\n"])

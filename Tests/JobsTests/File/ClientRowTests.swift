@@ -69,6 +69,14 @@ struct ClientRowTests {
         #expect(rows[1].issues.map(\.column) == [""])
     }
 
+    @Test func `an issue shows the cell as it stands, cut and fit for a screen`() throws {
+        let long = String(repeating: "x", count: 60)
+        let rows = try readRows("nom;siret\nnull;12 3\n;a\u{202E}b\u{1B}\(long)\nA;;x\n")
+        #expect(rows[0].issues.map(\.value) == ["null", "12 3"])
+        #expect(rows[1].issues.map(\.value) == [nil, "a b " + long.prefix(36) + "…"])
+        #expect(rows[2].issues.map(\.value) == [nil])
+    }
+
     @Test func `values are trimmed and cells are not`() throws {
         let row = try readRows("name;siret;description\n  A  B ;732 829 320 00074; x \n")[0]
         #expect(row.name == "A  B")

@@ -66,7 +66,12 @@ struct ColumnTests {
     }
 
     @Test func `a column that must be there is asked for by name`() {
-        let error = FileError.missingColumn(field: "name", seen: ["Certificateur", "siret"])
+        let error = FileError.missingColumn(
+            field: "name",
+            accepted: FieldSpec.clientName.aliases,
+            seen: ["Certificateur", "siret"]
+        )
+        #expect(error.description.contains("call it name, nom, raison sociale,"))
         #expect(throws: error) { try mapping("Certificateur;siret") }
         #expect(error.description.contains("--map name=COLUMN"))
         #expect(error.description.contains("\"Certificateur\""))

@@ -113,6 +113,24 @@ struct FileErrorTests {
         #expect(TextEncoding(name: "ebcdic") == nil)
     }
 
+    @Test(arguments: [
+        ("Liste des clients\n\nnom;siret\nA;\n", FileError.headerBelow(line: 3, first: "Liste des clients")),
+        ("Liste;;\nnom;siret;x\nA;;\n", .headerBelow(line: 2, first: "Liste")),
+        ("Liste\nle 1.1.2026\nnom,siret\nA,\n", .headerBelow(line: 3, first: "Liste")),
+        ("sep=,\nnom;siret\nA;\n", .wrongDelimiter(.comma, better: .semicolon)),
+        ("sep=abc\nnom;siret\nA;\n", .badDeclaration("sep=abc")),
+        ("\"sep=;\"\nnom;siret\nA;\n", .badDeclaration("sep=;")),
+        ("sep=;\nTitre\nnom;siret\nA;\n", .headerBelow(line: 3, first: "Titre")),
+    ]) func `a header that is elsewhere is found`(_ text: String, _ error: FileError) {
+        #expect(throws: error) { try open(bytes(text)) }
+    }
+
+    @Test func `a delimiter that is given and wrong is told with the right one`() {
+        #expect(throws: FileError.wrongDelimiter(.comma, better: .tab)) {
+            try open(bytes("nom\tsiret\nA\t\n"), FileOptions(delimiter: .comma))
+        }
+    }
+
     @Test func `one column is an error, unless it is meant`() throws {
         #expect(throws: FileError.oneColumn(header: "name")) { try open(bytes("name\nA\n")) }
         #expect(throws: FileError.oneColumn(header: "name:siret")) { try open(bytes("name:siret\nA:\n")) }
@@ -180,7 +198,10 @@ struct FileErrorTests {
             .unknownEncoding(line: 7), .mixedEncodings(line: 7), .wrongEncoding(.utf8, line: 7),
             .recordTooLong(line: 7, limit: 9), .unclosedQuote(line: 7), .unclosedQuote(line: 7, within: 9),
             .oneColumn(header: column),
-            .noHeader(value: column), .missingColumn(field: "f", seen: Array(repeating: column, count: 50)),
+            .noHeader(value: column),
+            .missingColumn(field: "f", accepted: ["f", "g"], seen: Array(repeating: column, count: 50)),
+            .noRows(header: [column]), .headerBelow(line: 3, first: column), .badDeclaration(column),
+            .wrongDelimiter(.comma, better: .tab),
             .duplicateHeader(field: "f", column: column), .ambiguousColumns(field: "f", columns: [column, column]),
             .unknownColumn(field: "f", column: column, seen: [column]), .unknownField(column, known: ["f"]),
             .columnUsedTwice(column: column, fields: ["f", "g"]),
