@@ -57,20 +57,28 @@ extension Settings {
         )
     }
 
-    /// Lends an open vault to a command.
+    /// Lends an open vault to a command. Its database is closed whatever happens.
     func withVault<Value>(_ body: (Vault) async throws -> Value) async throws -> Value {
         let custody = try custody()
         let logger = makeLogger()
+        return try await withDatabase(logger) { database in
+            try await body(
+                Vault.open(keys: custody.keys, escrowFile: custody.escrowFile, database: database, logger: logger)
+            )
+        }
+    }
+
+    /// Lends an open database to a command, and closes it whatever happens.
+    func withDatabase<Value>(_ logger: Logger, _ body: (Database) async throws -> Value) async throws -> Value {
         let database = try await openDatabase(logger)
-        let vault = try await Vault.open(
-            keys: custody.keys,
-            escrowFile: custody.escrowFile,
-            database: database,
-            logger: logger
-        )
-        let value = try await body(vault)
+        let outcome: Result<Value, any Error>
+        do {
+            outcome = .success(try await body(database))
+        } catch {
+            outcome = .failure(error)
+        }
         await database.close()
-        return value
+        return try outcome.get()
     }
 
     /// Who the audit log names for what is done at the command line.

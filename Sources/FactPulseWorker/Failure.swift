@@ -92,7 +92,8 @@ struct Failure: Error {
         let status: ExitStatus =
             switch error {
             case .escrow, .kekInUse: .tryLater
-            case .kekFile, .kekCommand, .kekMalformed, .kekUnknown, .kekRetired, .doesNotOpen, .escrowOfAnother:
+            case .kekFile, .kekCommand, .kekMalformed, .kekUnknown, .kekRetired, .doesNotOpen, .escrowEmpty,
+                .escrowOfAnother:
                 .configuration
             }
         self.init(status, "\(error)")

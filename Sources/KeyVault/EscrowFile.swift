@@ -1,4 +1,5 @@
 import Foundation
+import Postgres
 
 /// The second place where every key is safe: a file that is only ever added to, one line a secret. It survives what the
 /// database does not: a restore to last week, a failover that forgot a commit.
@@ -32,8 +33,10 @@ package actor EscrowFile {
         defer { close(file) }
         try lock(file)
         try write((endsInLineFeed(file) ? Data() : Data([UInt8(ascii: "\n")])) + text, to: file)
+        CrashPoint.reached("escrow-before-fsync")
         guard fsync(file) == 0 else { throw failure("fsync") }
         try settle(file)
+        CrashPoint.reached("escrow-synced")
     }
 
     /// Held until the file is closed. Asked for again and again, because a plain `flock` would wait for ever for a process

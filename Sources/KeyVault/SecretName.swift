@@ -8,10 +8,13 @@ package enum Purpose: String, Sendable, Hashable, Codable, PostgresEncodable, Po
     /// Signs the webhooks of one client.
     case webhookSecret = "webhook-secret"
     /// The OAuth client secret of a PDP configuration, as a file brought it. Its owner has it elsewhere: the one secret that
-    /// may be forgotten at any time. "Whose" is an id of its own.
+    /// may be forgotten at any time, and the one that is not escrowed. "Whose" is an id of its own.
     case pdpSecret = "pdp-secret"
     /// The deployment's own key, which fingerprints are made with.
     case fingerprintKey = "fingerprint-key"
+
+    /// Whether such secrets stand in the escrow file, from which nothing can be taken out again.
+    var isEscrowed: Bool { self != .pdpSecret }
 }
 
 /// Which secret: what for, whose, and which of them.

@@ -36,7 +36,7 @@ extension Vault {
         var unseen = table
         while case let entries = try await reader.next(), !entries.isEmpty {
             for entry in entries {
-                guard let line = await check(entry, &report) else { continue }
+                guard let line = await check(entry, &report), line.name.purpose.isEscrowed else { continue }
                 if table[line.name] == line.fingerprint {
                     unseen[line.name] = nil
                 } else {

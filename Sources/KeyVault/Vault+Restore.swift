@@ -32,6 +32,9 @@ extension Vault {
         settle: Duration,
         actor: String
     ) async throws -> (vault: Vault, report: RestoreReport) {
+        guard try await !EscrowReader.open(escrowFile.path).next().isEmpty else {
+            throw VaultError.escrowEmpty(path: escrowFile.path)
+        }
         let keys = try await LoadedKeys(source)
         try await register(keys, in: database)
         if try await storedFoundation(in: database) == nil {
@@ -43,7 +46,7 @@ extension Vault {
         while case let entries = try await reader.next(), !entries.isEmpty {
             var lines: [Fingerprint: EscrowLine] = [:]
             for entry in entries {
-                guard let line = await vault.check(entry, &report.file) else { continue }
+                guard let line = await vault.check(entry, &report.file), line.name.purpose.isEscrowed else { continue }
                 lines[line.fingerprint] = line
             }
             try await vault.restore(Array(lines.values), &report)
@@ -121,7 +124,7 @@ extension Vault {
             try await database.execute(
                 """
                 UPDATE factpulse.secrets SET state = 'uncertain', escrowed_at = coalesce(escrowed_at, now())
-                 WHERE state = 'pending' AND purpose <> 'fingerprint-key' AND fingerprint = ANY (\(fingerprints)::text[])
+                 WHERE state = 'pending' AND purpose IN ('client-key', 'webhook-secret') AND fingerprint = ANY (\(fingerprints)::text[])
                 """
             )
         }

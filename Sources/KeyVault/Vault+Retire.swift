@@ -34,7 +34,7 @@ extension Vault {
         var needs: [SecretName: Bool] = [:]
         let reader = try await EscrowReader.open(escrowFile.path)
         while case let entries = try await reader.next(), !entries.isEmpty {
-            for line in entries.compactMap(\.line) where line.deployment == deployment {
+            for line in entries.compactMap(\.line) where line.deployment == deployment && line.name.purpose.isEscrowed {
                 needs[line.name] = (needs[line.name] ?? true) && line.sealed.kek == kek
             }
         }

@@ -63,10 +63,12 @@ package struct Vault: Sendable {
         """
     }
 
-    /// Appends secrets whose rows are committed to the escrow file. When this returns they are on disk.
+    /// Appends secrets whose rows are committed to the escrow file. When this returns they are on disk. Left out: those that
+    /// are not escrowed, see ``Purpose/isEscrowed``.
     /// - Throws: ``VaultError``; none of them may be used then. To escrow a secret again is safe.
     package func escrow(_ secrets: [SealedSecret]) async throws {
-        try await escrowFile.append(secrets.map { EscrowLine($0, in: deployment) })
+        let kept = secrets.filter(\.name.purpose.isEscrowed)
+        try await escrowFile.append(kept.map { EscrowLine($0, in: deployment) })
     }
 
     package func markEscrowed(_ name: SecretName) -> SQL {

@@ -11,6 +11,8 @@ package enum VaultError: Error, Sendable, Equatable {
     /// The text belongs to another secret, or was changed.
     case doesNotOpen(SecretName)
     case escrow(path: String, reason: String)
+    /// There is nothing to restore from.
+    case escrowEmpty(path: String)
     /// The escrow file has keys of a deployment that this database does not know.
     case escrowOfAnother(path: String)
 }
@@ -18,8 +20,8 @@ package enum VaultError: Error, Sendable, Equatable {
 extension VaultError: CustomStringConvertible {
     package var description: String {
         switch self {
-        case .kekFile(let path, let reason): "cannot use the KEK file \(path): \(reason)"
-        case .kekCommand(let reason): "the KEK command gave no key: \(reason)"
+        case .kekFile(let path, let reason): "cannot use the KEK file \(path): \(reason); check FACTPULSE_KEK_FILE"
+        case .kekCommand(let reason): "the KEK command gave no key: \(reason); check FACTPULSE_KEK_COMMAND"
         case .kekMalformed(let reason):
             "this is no key-encryption key: \(reason); write 32 random bytes, raw or as one line of base64"
         case .kekUnknown(let id):
@@ -30,7 +32,11 @@ extension VaultError: CustomStringConvertible {
         case .doesNotOpen(let name):
             "\(name) does not open: its row was changed or swapped, or the KEK is another deployment's; "
                 + "run keys verify-escrow to see whether the escrow file still has it"
-        case .escrow(let path, let reason): "cannot write the escrow file \(path): \(reason); no key was sent anywhere"
+        case .escrow(let path, let reason):
+            "cannot use the escrow file \(path): \(reason); no key was sent anywhere; see to its disk and its rights, and try again"
+        case .escrowEmpty(let path):
+            "the escrow file \(path) does not exist or has no line; nothing was restored; set FACTPULSE_ESCROW_FILE to the file that "
+                + "the workers wrote, or to its backup"
         case .escrowOfAnother(let path):
             "the escrow file \(path) has keys that this database does not know; was the database restored? Run keys restore"
         }

@@ -36,6 +36,15 @@ struct RestoreTests {
         ])
     }
 
+    @Test func `a restore without an escrow file founds nothing, and says where to look`() async throws {
+        try fixture.writeKEKs([.randomKey()])
+        let error = await #expect(throws: VaultError.self) { try await restore() }
+        #expect(error == .escrowEmpty(path: fixture.escrowFile.path))
+        #expect(error?.description.contains("FACTPULSE_ESCROW_FILE") == true)
+        let secrets = try await fixture.database.query("SELECT FROM factpulse.secrets")
+        #expect(secrets.isEmpty, "a deployment founded now would make every line unreadable")
+    }
+
     @Test func `a database that lost everything gets it all back from the escrow file`() async throws {
         let first = try await fixture.open()
         var secrets: [SecretName: SecretBytes] = [:]

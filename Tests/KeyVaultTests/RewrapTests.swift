@@ -132,6 +132,37 @@ struct RewrapTests {
         try fixture.writeKEKs([old, new])
         await #expect(throws: VaultError.kekRetired(oldID)) { _ = try await fixture.open() }
     }
+
+    @Test func `a PDP secret is never in the escrow file, so that forgetting it is for good and holds up no KEK`()
+        async throws
+    {
+        let vault = try await fixture.open()
+        try await fixture.addKey(1, to: vault)
+        let secret = try vault.sealPDPSecret(.randomKey())
+        try await fixture.database.execute(vault.insert([secret]))
+        try fixture.writeKEKs([new, old])
+        #expect(try await vault.rewrap(actor: "test").rewrapped == 3)
+        #expect(try await vault.pdpSecret(secret.name.client) != nil, "it opens under the new KEK")
+        #expect(try await vault.verifyEscrow().isWhole)
+
+        let forgotten = SQL("SELECT client_uid FROM factpulse.secrets WHERE purpose = 'pdp-secret'")
+        try await fixture.database.execute(Vault.forgetPDPSecrets(forgotten))
+        #expect(try await vault.verifyEscrow().isWhole)
+        #expect(try await fixture.escrowLines().allSatisfy { $0.line?.name.purpose != .pdpSecret })
+        // What an older version wrote there counts for nothing.
+        try await fixture.escrowFile.append([EscrowLine(secret, in: vault.deployment)])
+        #expect(try await vault.verifyEscrow().isWhole)
+        let report = try await Vault.restore(
+            keys: .file(fixture.kekPath),
+            escrowFile: fixture.escrowFile,
+            database: fixture.database,
+            logger: .quiet,
+            settle: .seconds(1),
+            actor: "test"
+        ).report
+        #expect(report.restored == 0)
+        try await vault.retire(oldID, actor: "test")
+    }
 }
 
 extension VaultFixture {

@@ -116,11 +116,13 @@ struct KeyRotator: Sendable {
 
     /// Why this client should not get a new key now; `nil` when nothing stands against it.
     private func obstacle() async throws -> String? {
-        guard try await api.client(uid).get().isActive else { return "the client is deactivated" }
+        guard try await api.client(uid).get().isActive else { return "the client is deactivated: activate it first" }
         let configuration = try await api.client(uid).pdpConfig()
-        guard configuration.isConfigured else { return "the client has no PDP configuration" }
+        guard configuration.isConfigured else {
+            return "the client has no PDP configuration: nothing of it is under a key"
+        }
         guard configuration.encryptionMode == EncryptionMode.double.rawValue else {
-            return "the client's secrets are not in double encryption mode"
+            return "the client's secrets are not in double encryption mode: none is under a key"
         }
         return nil
     }

@@ -3,7 +3,7 @@ import KeyVault
 
 /// What a rotation that has ended tells an operator, at 3 in the morning too: what happened, to whom, what is safe, and what
 /// to do next.
-struct RotationReport: Sendable {
+package struct RotationReport: Sendable {
     let end: RotationEnd
     let client: String
     let text: String
@@ -15,10 +15,6 @@ struct RotationReport: Sendable {
         client = rotation.client.lowercased
         let kept =
             "all of its keys are kept, sealed: versions \(rotation.keys.keys.sorted().map(String.init).joined(separator: ", "))"
-        let again = "factpulse-worker keys rotate \(client) --resume"
-        let anew =
-            "decide for one version with factpulse-worker keys resolve \(client) --live VERSION --reason WHY, then set its PDP "
-            + "secret again with bulk configure-pdp and its Chorus Pro secret in FactPulse's dashboard"
         switch end {
         case .succeeded, .resolved: text = "version \(rotation.rules.proven ?? 0) is live"
         case .outOfBand:
@@ -28,25 +24,38 @@ struct RotationReport: Sendable {
         case .notApplicable: text = "the client has no secret in double encryption mode"
         case .refused: text = "FactPulse refused; the key from before is still live"
         case .split:
-            text = """
-                client \(client): a rotation changed the key of some secrets and not of others; \(kept). To mend it \(anew)
-                """
-        case .lost:
-            text = """
-                client \(client): FactPulse takes none of its keys for all of its secrets; \(kept). Was our database restored? Run \
-                factpulse-worker keys restore, then \(again). Did somebody rotate elsewhere? Run keys import with that key, then the \
-                same. Otherwise \(anew)
-                """
+            text = "client \(client): a rotation changed the key of some secrets and not of others; \(kept)."
+        case .lost: text = "client \(client): FactPulse takes none of its keys for all of its secrets; \(kept)."
         case .needsReview:
-            text = """
-                client \(client): FactPulse's answers do not tell which of its keys is live; \(kept). See what it answered with \
-                factpulse-worker keys status \(client); once it answers again run \(again)
-                """
+            text = "client \(client): FactPulse's answers do not tell which of its keys is live; \(kept)."
         }
-        alarm = end.needsPerson ? text : nil
+        alarm = Self.cure(end, rotation.client).map { [text] in "\(text) \($0)" }
     }
 
-    static func noKey(_ client: UUID) -> String {
+    /// What a person has to do about such an end; `nil`: nothing.
+    package static func cure(_ end: RotationEnd, _ client: UUID) -> String? {
+        let client = client.lowercased
+        let again = "factpulse-worker keys rotate \(client) --resume"
+        let anew =
+            "decide for one version with factpulse-worker keys resolve \(client) --live VERSION --reason WHY, then set its PDP "
+            + "secret again with bulk configure-pdp and its Chorus Pro secret in FactPulse's dashboard"
+        return switch end {
+        case .split: "To mend it \(anew)"
+        case .lost:
+            """
+            Was our database restored? Run factpulse-worker keys restore, then \(again). Did somebody rotate elsewhere? Run keys \
+            import with that key, then the same. Otherwise \(anew)
+            """
+        case .needsReview:
+            """
+            See what it answered with factpulse-worker keys status \(client); once it answers again run \(again)
+            """
+        case .succeeded, .outOfBand, .refused, .notApplicable, .resolved: nil
+        }
+    }
+
+    /// For a client that has none.
+    package static func noKey(_ client: UUID) -> String {
         "client \(client.lowercased) has no key in the vault: bring it in with factpulse-worker keys import"
     }
 }

@@ -23,16 +23,16 @@ struct KeysRestore: AsyncParsableCommand {
         let settings = try common.settings()
         let custody = try settings.custody()
         let logger = settings.makeLogger()
-        let database = try await settings.openDatabase(logger)
-        let report = try await Vault.restore(
-            keys: custody.keys,
-            escrowFile: custody.escrowFile,
-            database: database,
-            logger: logger,
-            settle: settings.settleTimes.settle,
-            actor: settings.person
-        ).report
-        await database.close()
+        let report = try await settings.withDatabase(logger) { database in
+            try await Vault.restore(
+                keys: custody.keys,
+                escrowFile: custody.escrowFile,
+                database: database,
+                logger: logger,
+                settle: settings.settleTimes.settle,
+                actor: settings.person
+            ).report
+        }
         if output.json {
             try Output.json(Report(report))
         } else {
@@ -45,7 +45,7 @@ struct KeysRestore: AsyncParsableCommand {
         }
         if !report.file.unreadable.isEmpty || !report.file.foreign.isEmpty {
             Messages.write(
-                "\(report.file.unreadable.count + report.file.foreign.count) lines of the escrow file could not be used"
+                "\(report.file.unreadable.count + report.file.foreign.count) lines of the escrow file could not be used: keys verify-escrow tells which and why"
             )
             throw Failure.silent(.troubled)
         }

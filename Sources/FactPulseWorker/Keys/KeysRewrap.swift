@@ -37,7 +37,10 @@ struct KeysRewrap: AsyncParsableCommand {
             )
         } else {
             try Output.print("\(report.rewrapped) rewrapped, \(report.left) left")
-            for name in report.unreadable { Messages.write("cannot be opened: \(name)") }
+            for name in report.unreadable {
+                Messages.write("cannot be opened, see factpulse-worker keys verify-escrow: \(name)")
+            }
+            if report.left > report.unreadable.count { Messages.write("Some are in use: run it again.") }
         }
         if report.left > 0 { throw Failure.silent(.troubled) }
     }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Jobs
 import KeyVault
 import Postgres
 
@@ -49,6 +50,7 @@ struct KeysStatus: AsyncParsableCommand {
         }
         if attempts.isEmpty { return try Output.print("No rotation is open.") }
         try Output.print("Open rotations:\n" + Self.table(attempts))
+        sayCures(attempts)
     }
 
     private func show(_ client: UUID, _ keys: [StoredSecret], _ attempts: [KeyOverview.Attempt]) throws {
@@ -61,7 +63,7 @@ struct KeysStatus: AsyncParsableCommand {
                 )
             )
         }
-        if keys.isEmpty { return try Output.print("client \(client.lowercased) has no key in the vault") }
+        if keys.isEmpty { return try Output.print(RotationReport.noKey(client)) }
         var table = TextTable([
             ("version", .right), ("state", .left), ("fingerprint", .left), ("created", .left), ("active since", .left),
             ("escrowed", .left),
@@ -78,6 +80,15 @@ struct KeysStatus: AsyncParsableCommand {
         }
         try Output.print(table.text)
         if !attempts.isEmpty { try Output.print("Rotations, the newest first:\n" + Self.table(attempts)) }
+        sayCures(attempts)
+    }
+
+    /// What to do about the rotations that wait for a person.
+    private func sayCures(_ attempts: [KeyOverview.Attempt]) {
+        for attempt in attempts {
+            guard let cure = attempt.cure else { continue }
+            Messages.write("client \(attempt.client.lowercased), \(attempt.state): every key is kept. \(cure)")
+        }
     }
 
     private static func table(_ attempts: [KeyOverview.Attempt]) -> String {
@@ -144,6 +155,8 @@ struct KeysStatus: AsyncParsableCommand {
         let endedAt: Date?
         let reason: String?
         let needsPerson: Bool
+        /// What to do about it, where it needs a person.
+        let next: String?
 
         init(_ attempt: KeyOverview.Attempt) {
             id = attempt.id
@@ -155,6 +168,11 @@ struct KeysStatus: AsyncParsableCommand {
             endedAt = attempt.endedAt
             reason = attempt.reason
             needsPerson = attempt.needsPerson
+            next = attempt.cure
         }
     }
+}
+
+extension KeyOverview.Attempt {
+    fileprivate var cure: String? { RotationEnd(rawValue: state).flatMap { RotationReport.cure($0, client) } }
 }

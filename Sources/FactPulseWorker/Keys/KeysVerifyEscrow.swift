@@ -39,8 +39,14 @@ struct KeysVerifyEscrow: AsyncParsableCommand {
         var lines = [
             "\(report.lines) lines, \(report.damaged.count) damaged\(report.isTorn ? ", the last one torn" : "")"
         ]
-        if !report.foreign.isEmpty { lines.append("of another deployment: lines \(report.foreign)") }
-        if !report.unreadable.isEmpty { lines.append("cannot be opened: lines \(report.unreadable)") }
+        if !report.foreign.isEmpty {
+            let cure = "check FACTPULSE_ESCROW_FILE and DATABASE_URL"
+            lines.append("of another deployment, \(cure): lines \(report.foreign)")
+        }
+        if !report.unreadable.isEmpty {
+            let cure = "put the KEK that sealed them back into the KEK file"
+            lines.append("cannot be opened, \(cure): lines \(report.unreadable)")
+        }
         for name in report.missingInTable.map(\.description).sorted() {
             lines.append("not in the database, run keys restore: \(name)")
         }
