@@ -9,6 +9,7 @@ package enum Migrations {
         (6, "reporting", text(PackageResources._006_reporting_sql)),
         (7, "schedules", text(PackageResources._007_schedules_sql)),
         (8, "bulk_hints", text(PackageResources._008_bulk_hints_sql)),
+        (10, "key_campaigns", text(PackageResources._010_key_campaigns_sql)),
     ]
 
     private static func text(_ bytes: [UInt8]) -> String {

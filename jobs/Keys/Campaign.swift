@@ -13,6 +13,33 @@ struct Campaign {
         "EXISTS (SELECT FROM factpulse.campaign_clients m WHERE m.campaign = \(id) AND m.client_uid = k.client_uid)"
     }
 
+    /// The open campaign, if its job has not ended: one that was cancelled or given up is closed here.
+    static func openOne(in transaction: Transaction) async throws -> Int64? {
+        try await transaction.execute(
+            """
+            UPDATE factpulse.campaigns c SET ended_at = now()
+             WHERE c.ended_at IS NULL AND NOT EXISTS (SELECT FROM queue.jobs j WHERE j.id = c.id AND j.state = 'pending')
+            """
+        )
+        return try await transaction.query("SELECT id FROM factpulse.campaigns WHERE ended_at IS NULL").first?
+            .decode(at: 0)
+    }
+
+    /// Opens this campaign, where it is not open yet.
+    /// - Returns: the job of another one that is open; nothing was written then.
+    func open(in transaction: Transaction) async throws -> Int64? {
+        if let open = try await Self.openOne(in: transaction) { return open == id ? nil : open }
+        // Of two that get here the second waits for the first, fails, and finds it at its next attempt.
+        try await transaction.execute(
+            "INSERT INTO factpulse.campaigns (id) VALUES (\(id)) ON CONFLICT (id) DO UPDATE SET ended_at = NULL"
+        )
+        return nil
+    }
+
+    func close(in transaction: Transaction) async throws {
+        try await transaction.execute("UPDATE factpulse.campaigns SET ended_at = now() WHERE id = \(id)")
+    }
+
     func begin(_ client: UUID, in transaction: Transaction) async throws {
         let job = try await RotateKey.enqueue(client, in: transaction)
         try await transaction.execute(

@@ -17,7 +17,8 @@ struct KeysRotate: AsyncParsableCommand {
               factpulse-worker keys rotate --unfinished
 
             --due begins with one client, then five, then the rest, the most overdue first; it
-            stops after two rotations that did not succeed. With --wait it exits with 1 where
+            stops after two rotations that did not succeed. There is one such campaign at a
+            time: while another has not ended, the exit code is 75. With --wait it exits with 1 where
             a rotation failed. See also factpulse-worker keys plan and keys status.
             """
     )
@@ -43,18 +44,18 @@ struct KeysRotate: AsyncParsableCommand {
     func run() async throws {
         let settings = try common.settings()
         let named = try uids.map(ClientArgument.read)
-        let database = try await settings.openDatabase(settings.makeLogger())
-        try await JobStore(database).declare(Catalogue.policies)
-        let made = try await enqueue(named, in: database)
-        let ended = wait ? try await RotationWait(store: JobStore(database)).untilEnded(made.map(\.job)) : [:]
-        await database.close()
-        let reports = made.map { RotationJob(client: $0.client?.lowercased, job: $0.job, ended[$0.job]) }
+        let reports = try await settings.withDatabase(settings.makeLogger()) { database in
+            try await JobStore(database).declare(Catalogue.policies)
+            let made = try await enqueue(named, in: database)
+            let ended = wait ? try await RotationWait(store: JobStore(database)).untilEnded(made.map(\.job)) : [:]
+            return made.map { RotationJob(client: $0.client?.lowercased, job: $0.job, ended[$0.job]) }
+        }
         if output.json {
             try Output.json(Report(jobs: reports.map(\.job), rotations: reports))
         } else {
             for report in reports { try Output.print(report.text) }
-            if made.isEmpty { Messages.write("Nothing is unfinished.") }
-            if !wait, !made.isEmpty { Messages.write("To see what came of it: factpulse-worker keys status") }
+            if reports.isEmpty { Messages.write("Nothing is unfinished.") }
+            if !wait, !reports.isEmpty { Messages.write("To see what came of it: factpulse-worker keys status") }
         }
         if reports.contains(where: \.isTrouble) { throw Failure.silent(.troubled) }
     }
@@ -62,7 +63,12 @@ struct KeysRotate: AsyncParsableCommand {
     private func enqueue(_ named: [UUID], in database: Database) async throws -> [(client: UUID?, job: Int64)] {
         if isDue {
             let arguments = RotateDueKeys.Arguments(every: due.every, limit: due.limit, width: width)
-            return [(nil, try await RotateDueKeys.enqueue(arguments, in: database))]
+            switch try await RotateDueKeys.start(arguments, in: database) {
+            case .made(let job): return [(nil, job)]
+            case .busy(let job):
+                let look = "see factpulse-worker jobs show \(job), or end it with factpulse-worker jobs cancel \(job)"
+                throw Failure(.tryLater, "the campaign of job \(job) has not ended; there is one at a time: \(look)")
+            }
         }
         let clients = unfinished ? try await KeyOverview(database).unfinishedRotations(limit: 10_000) : named
         var made: [(client: UUID?, job: Int64)] = []

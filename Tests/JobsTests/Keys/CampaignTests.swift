@@ -1,5 +1,6 @@
 import FactPulse
 import Foundation
+import JobQueue
 import KeyVault
 import Postgres
 import Sandbox
@@ -30,7 +31,7 @@ struct CampaignTests {
             for number in 1...9 { clients.append(try await keys.makeClient(number)) }
             try await keys.age(clients.dropLast())
             try await keys.withClient { _ = try await $0.client(KeyFixture.uid(clients[3])).deactivate() }
-            _ = try await RotateDueKeys.enqueue(.init(width: 3), in: keys.database)
+            _ = try await RotateDueKeys.start(.init(width: 3), in: keys.database)
             try await keys.drain()
             for (index, client) in clients.enumerated() {
                 #expect(try await keys.isRight(client))
@@ -57,7 +58,7 @@ struct CampaignTests {
                 try await keys.age([client], days: 300)
                 try await keys.configure(client, mode: .double, key: .randomKey())
             }
-            _ = try await RotateDueKeys.enqueue(.init(), in: keys.database)
+            _ = try await RotateDueKeys.start(.init(), in: keys.database)
             try await keys.drain()
             let campaign = try await keys.campaign()
             #expect(campaign.state == "failed")
@@ -67,6 +68,49 @@ struct CampaignTests {
             for client in clients where !clients[1...2].contains(client) {
                 #expect(try await keys.attempts(of: client).isEmpty, "nobody else's key was touched")
             }
+        }
+    }
+
+    @Test func `a second campaign does not begin while one is open, whoever starts it`() async throws {
+        try await KeyFixture.with { keys in
+            for number in 1...3 { try await keys.age([try await keys.makeClient(number)]) }
+            // A schedule's: the one by hand comes before it.
+            let schedule: SQL = "SELECT queue.enqueue('rotate-due-keys', '{}', unique_key => 'schedule rotate-keys')"
+            let second: Int64 = try await keys.database.query(schedule)[0].decode(at: 0)
+            let start = try await RotateDueKeys.start(.init(), in: keys.database)
+            guard case .made(let first) = start else { throw KeyFixture.Unexpected() }
+            #expect(try await RotateDueKeys.start(.init(), in: keys.database) == .busy(job: first))
+            try await keys.drain()
+            let results = try await keys.database.query(
+                "SELECT id, result::text FROM queue.jobs WHERE kind = 'rotate-due-keys' ORDER BY id"
+            ).map { try $0.decode((Int64.self, String.self)) }
+            #expect(results.map(\.0) == [second, first])
+            #expect(results[0].1.contains("skipped") && results[0].1.contains("\(first)"), "\(results[0].1)")
+            #expect(results[1].1.contains(#""succeeded": 3"#), "\(results[1].1)")
+            guard case .made = try await RotateDueKeys.start(.init(), in: keys.database) else {
+                throw KeyFixture.Unexpected()
+            }
+        }
+    }
+
+    @Test func `the database refuses a second open campaign, and one whose job was cancelled is over`() async throws {
+        try await KeyFixture.with { keys in
+            guard case .made(let first) = try await RotateDueKeys.start(.init(), in: keys.database) else {
+                throw KeyFixture.Unexpected()
+            }
+            let error = await #expect(throws: PostgresError.self) {
+                try await keys.database.execute("INSERT INTO factpulse.campaigns (id) VALUES (\(first + 1))")
+            }
+            #expect(error?.sqlState == "23505")
+            _ = try await JobStore(keys.database).cancel(first)
+            // Of many at once one is made, and all others name it.
+            let starts = try await withThrowingTaskGroup(of: RotateDueKeys.Start.self) { group in
+                for _ in 1...6 { group.addTask { try await RotateDueKeys.start(.init(), in: keys.database) } }
+                return try await group.reduce(into: []) { $0.append($1) }
+            }
+            let made = starts.compactMap { if case .made(let job) = $0 { job } else { nil } }
+            #expect(made.count == 1 && made != [first])
+            #expect(starts.count { $0 == .busy(job: made[0]) } == 5)
         }
     }
 }
