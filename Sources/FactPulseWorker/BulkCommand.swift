@@ -28,7 +28,8 @@ struct BulkCommand: AsyncParsableCommand {
             column or an empty cell leaves the value as it is, <null> clears it.
             configure-pdp reads flow_service_url, token_url, oauth_client_id,
             client_secret, is_active, mode_sandbox and encryption_mode (fernet, double);
-            what is left out stays as it is. It needs FACTPULSE_KEK_FILE, as does
+            what is left out stays as it is. It needs FACTPULSE_KEK_FILE, as do
+            rotate-keys, which gives each client a new encryption key, and
             generate-webhook-secrets, which gives a secret to clients that have none;
             --deliver-command hands each to a shell command: the secret on standard
             input, FACTPULSE_CLIENT_UID in the environment.
@@ -175,17 +176,11 @@ struct BulkCommand: AsyncParsableCommand {
         return options
     }
 
-    /// What the other operations will be called.
-    private static let comingOperations = ["rotate-keys"]
-
     private static func operation(named name: String) throws -> BulkOperation {
         if let operation = BulkOperation(rawValue: name) { return operation }
-        if comingOperations.contains(name) {
-            throw Failure(.usage, "\(name) comes in a later release; this one has \(BulkOperation.names)")
-        }
-        let meant = DidYouMean.nearest(to: name, among: BulkOperation.allCases.map(\.rawValue) + comingOperations)
+        let meant = DidYouMean.nearest(to: name, among: BulkOperation.allCases.map(\.rawValue))
         let hint = meant.map { "did you mean \($0)? " } ?? ""
-        throw Failure(.usage, "'\(name)' is no operation: \(hint)This release has \(BulkOperation.names)")
+        throw Failure(.usage, "'\(name)' is no operation: \(hint)there are \(BulkOperation.names)")
     }
 }
 

@@ -30,7 +30,7 @@ struct CLIKeySecretTests {
             for command in [
                 ["keys", "rotate"] + clients.uids + ["--wait", "--json"], ["keys", "status"], ["keys", "status", lost],
                 ["keys", "rewrap"], ["keys", "verify-escrow", "--json"], ["audit", "export"], ["audit", "verify"],
-                ["jobs", "list", "--json"],
+                ["jobs", "list", "--json"], ["status", "--json"], ["keys", "plan", "--json"], ["doctor", "--json"],
             ] {
                 let ended = try await fixture.programs.run(
                     "factpulse-worker",

@@ -4,6 +4,8 @@ import Postgres
 import TestSupport
 import Testing
 
+@testable import FactPulseWorker
+
 /// `keys` as an operator meets it.
 @Suite(.database)
 struct CLIKeysTests {
@@ -105,6 +107,56 @@ struct CLIKeysTests {
             let both = half.merging(["FACTPULSE_ESCROW_FILE": open + ".jsonl"]) { $1 }
             expectFailure(try await fixture.command("keys", "rewrap", settings: both), 78, "chmod 0400")
             expectFailure(try await fixture.command("keys", "status", "nobody"), 64, "no client's uid")
+        }
+    }
+
+    @Test func `a second campaign is put off with exit code 75, and told which is the first`() async throws {
+        try await WorkerFixture.with { fixture in
+            let first = try await fixture.command("keys", "rotate", "--due", "--json")
+            let job = try #require((first.object?["jobs"] as? [Int])?.first, "\(first.stderr)")
+            let second = try await fixture.command("keys", "rotate", "--due")
+            expectFailure(second, 75, "campaign of job \(job) has not ended", "jobs cancel \(job)")
+            #expect(try await fixture.command("jobs", "cancel", "\(job)").exit == .code(0))
+            #expect(try await fixture.command("keys", "rotate", "--due").exit == .code(0))
+        }
+    }
+
+    @Test func `a rotation that needs a person is shown with the commands to run next`() async throws {
+        try await KeyDeployment.with { fixture, settings, uid, _ in
+            let strange = SecretBytes.randomKey().withBytes { Data($0).base64EncodedString() }
+            let file = try fixture.programs.write("\(uid);\(strange)\n", to: "strange.csv")
+            #expect(try await fixture.command("keys", "import", file, settings: settings).exit == .code(0))
+            #expect(try await fixture.command("keys", "rotate", uid).exit == .code(0))
+            _ = try await fixture.worker("--drain", settings: settings).waitForExit()
+            for arguments in [["keys", "status"], ["keys", "status", uid]] {
+                let status = try await fixture.run(arguments, [:])
+                #expect(status.exit == .code(1))
+                let next = ["keys restore", "keys rotate \(uid) --resume", "keys resolve \(uid)"]
+                for words in [uid, "lost", "kept"] + next {
+                    #expect(status.stderr.contains(words), "\(words): \(status.stderr)")
+                }
+            }
+            let json = try await fixture.command("keys", "status", "--json")
+            let rotations = try #require(json.object?["rotations"] as? [[String: Any]])
+            #expect((rotations.first?["next"] as? String)?.contains("keys resolve \(uid)") == true, "\(json.stdout)")
+        }
+    }
+
+    @Test func `a command that fails closes its database`() async throws {
+        try await WorkerFixture.with { fixture in
+            let custody = try CustodyFiles(fixture)
+            var environment = fixture.settings.merging(custody.settings) { $1 }
+            let url = environment["DATABASE_URL"] ?? ""
+            environment["DATABASE_URL"] = url + (url.contains("?") ? "&" : "?") + "application_name=forsaken"
+            let settings = try Settings.load(file: nil, environment: environment)
+            let mine: SQL = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'forsaken'"
+            await #expect(throws: Failure.self) {
+                try await settings.withVault { _ in
+                    #expect(try await fixture.number(mine) != 0)
+                    throw Failure(.tryLater, "x")
+                }
+            }
+            try await fixture.until("SELECT (\(mine)) = 0")
         }
     }
 }

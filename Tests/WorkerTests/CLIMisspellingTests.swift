@@ -13,7 +13,6 @@ struct CLIMisspellingTests {
         }
         let operation = try await CLI.run(["bulk", "create-cleints", "x.csv"])
         expectFailure(operation, 64, "did you mean create-clients?")
-        expectFailure(try await CLI.run(["bulk", "rotate-keys", "x.csv"]), 64, "comes in a later release")
         for (arguments, meant) in [
             (["jobs", "list", "--stat", "failed"], "Did you mean '--state'?"),
             (["jobs", "list", "--state", "broken"], "quarantined"),

@@ -10,6 +10,8 @@ enum Chaos {
     /// Clients whose keys are rotated again and again, and how many workers are killed meanwhile.
     static let keyClients = Int(number("CHAOS_KEY_CLIENTS", 12))
     static let keyKills = Int(number("CHAOS_KEY_KILLS", 4))
+    /// Clients of the runs whose rate is measured.
+    static let keyRateClients = Int(number("CHAOS_KEY_RATE_CLIENTS", 20))
     /// How often a worker dies at each place of a rotation.
     static let keyCrashes = Int(number("CHAOS_KEY_CRASHES", 1))
     /// Between two kills.

@@ -1,3 +1,4 @@
+import Crypto
 import Foundation
 import KeyVault
 import Postgres
@@ -61,5 +62,27 @@ struct KeyClients {
             if try await fixture.sandbox.opens(key.name.client.uuidString.lowercased(), key: key.base64) { count += 1 }
         }
         return count
+    }
+
+    /// Holds every change that the sandbox made to a key against what the vault can open now, and had by then.
+    func strays() async throws -> (effects: Int, unknown: Int, early: Int) {
+        var stored: [String: Date] = [:]
+        for key in try await keys() {
+            let digest = SHA256.hash(data: Data(base64Encoded: key.base64) ?? Data()).prefix(8)
+            let print = digest.map { String(format: "%02x", $0) }.joined()
+            stored["\(key.name.client.uuidString.lowercased()) \(print)"] = key.createdAt
+        }
+        let changes: Set<SandboxOperation> = [.updatePDPConfig, .rotateEncryptionKey]
+        let effects = try await fixture.sandbox.ledger().effects.filter { changes.contains($0.operation) }
+        var (unknown, early) = (0, 0)
+        for effect in effects {
+            let at = try Date(effect.at, strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+            if let since = stored["\(effect.uid) \(effect.keyFingerprint ?? "")"] {
+                early += since < at ? 0 : 1
+            } else {
+                unknown += 1
+            }
+        }
+        return (effects.count, unknown, early)
     }
 }

@@ -12,7 +12,8 @@ struct KeyCrashTests {
     @Test(
         .timeLimit(.minutes(15)),
         arguments: [
-            "after-claim", "rotation-key-made", "rotation-key-committed", "rotation-key-escrowed", "rotation-intent",
+            "after-claim", "rotation-key-made", "rotation-key-committed", "escrow-before-fsync",
+            "escrow-synced", "rotation-key-escrowed", "rotation-intent",
             "rotation-answer", "rotation-answer-unwritten", "rotation-answer-written", "before-end",
         ],
         [false, true]

@@ -41,6 +41,11 @@ struct SandboxProcess: Sendable {
         try JSONDecoder().decode(LedgerReport.self, from: try await request("GET", "ledger"))
     }
 
+    /// Every request, in the order of arrival.
+    func requests() async throws -> [SandboxRequest] {
+        try JSONDecoder().decode([SandboxRequest].self, from: try await request("GET", "ledger/requests"))
+    }
+
     /// Every client, in the order of creation.
     func clients() async throws -> [SandboxClient] {
         try JSONDecoder().decode([SandboxClient].self, from: try await request("GET", "ledger/clients"))

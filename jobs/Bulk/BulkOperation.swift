@@ -7,6 +7,7 @@ package enum BulkOperation: String, Sendable, CaseIterable {
     case activate
     case deactivate
     case configurePDP = "configure-pdp"
+    case rotateKeys = "rotate-keys"
     case generateWebhookSecrets = "generate-webhook-secrets"
 
     /// The fields that its rows have.
@@ -14,7 +15,7 @@ package enum BulkOperation: String, Sendable, CaseIterable {
         switch self {
         case .createClients: .createClients
         case .updateClients: .updateClients
-        case .activate, .deactivate, .generateWebhookSecrets: .clients
+        case .activate, .deactivate, .rotateKeys, .generateWebhookSecrets: .clients
         case .configurePDP: .configurePDP
         }
     }

@@ -10,6 +10,7 @@ extension BulkOperation {
         case .activate: "activate"
         case .deactivate: "deactivate"
         case .configurePDP: "configure"
+        case .rotateKeys: "rotate the key of"
         case .generateWebhookSecrets: "give a webhook secret"
         }
     }
@@ -43,6 +44,7 @@ extension BulkOperation {
         case .activate: "activated"
         case .deactivate: "deactivated"
         case .configurePDP: "configured"
+        case .rotateKeys: "has a new key"
         case .generateWebhookSecrets: "has a new webhook secret"
         }
     }

@@ -43,6 +43,8 @@ package struct ChangeClient: JobHandler {
             context: context
         )
         switch try await writer.take() {
+        case .send(let row) where row.operation == .rotateKeys: return try await rotate(row, isBegun: false, writer)
+        case .settle(let row) where row.operation == .rotateKeys: return try await rotate(row, isBegun: true, writer)
         case .over(let outcome): return outcome
         case .send(let row):
             guard let change = change(for: row, context) else { return .snooze(.seconds(60)) }
@@ -57,12 +59,21 @@ package struct ChangeClient: JobHandler {
     /// - Returns: `nil` when it needs a vault and there is none.
     private func change(for row: ChangeRow, _ context: JobContext) -> (any ClientChange)? {
         switch row.operation {
-        case .createClients: preconditionFailure("its rows have jobs of their own")
+        case .createClients, .rotateKeys: preconditionFailure("its rows go another way")
         case .updateClients: UpdateClient()
         case .activate: SetActive(isActive: true)
         case .deactivate: SetActive(isActive: false)
         case .generateWebhookSecrets: vault.map { GenerateWebhookSecret(vault: $0, context: context) }
         case .configurePDP: vault.map { ConfigurePDP(vault: $0, context: context) }
+        }
+    }
+
+    private func rotate(_ row: ChangeRow, isBegun: Bool, _ writer: ChangeRowWriter) async throws -> JobOutcome {
+        guard let vault else { return .snooze(.seconds(60)) }
+        let rotation = RotateRow(api: api, vault: vault, writer: writer)
+        switch try await rotation.run(row, isBegun: isBegun) {
+        case .over(let outcome): return outcome
+        case .answer(let answer, let state): return try await end(answer, from: state, writer)
         }
     }
 
@@ -85,7 +96,9 @@ package struct ChangeClient: JobHandler {
             return try await end(ChangeAnswer(beforeTheCall: error), from: .ready, writer)
         }
         let intent = ContinuousClock.now
-        guard try await writer.beginSending(call) else { return .snooze(.seconds(1)) }
+        guard try await writer.beginSending(baseline: call.baseline, also: call.atIntent) else {
+            return .snooze(.seconds(1))
+        }
         CrashPoint.reached("after-intent")
         let answer: ChangeAnswer
         do {

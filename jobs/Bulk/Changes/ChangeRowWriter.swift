@@ -70,26 +70,30 @@ struct ChangeRowWriter: Sendable {
             attempt: attempt
         )
         if state == .ready { return .send(row) }
-        return wait > 0 ? .over(.snooze(.seconds(wait))) : .settle(row)
+        // A rotation knows by itself what to wait for.
+        return wait > 0 && operation != .rotateKeys ? .over(.snooze(.seconds(wait))) : .settle(row)
     }
 
     /// The intent: ready → sending. From here on the row is ours until the answer is written or the lease is lost.
     /// - Returns: `false` when the row is not to be sent now: ``take()`` says why.
-    func beginSending(_ call: PreparedCall) async throws -> Bool {
+    func beginSending(
+        baseline: Date? = nil,
+        also: (Transaction) async throws -> Bool = { _ in true }
+    ) async throws -> Bool {
         do {
             try await context.transaction { transaction in
                 let rows = try await transaction.query(
                     """
                     UPDATE factpulse.bulk_rows r
                        SET state = 'sending', attempt = r.attempt + 1, sent_at = now(), settle_until = now() + \(times.settle)::interval,
-                           job_id = \(context.job.id), token = \(context.job.token), baseline = \(call.baseline)::timestamptz,
+                           job_id = \(context.job.id), token = \(context.job.token), baseline = \(baseline)::timestamptz,
                            updated_at = now()
                      WHERE r.run_id = \(run) AND r.row = \(row) AND r.state = 'ready'
                        AND EXISTS (SELECT FROM factpulse.bulk_runs b WHERE b.id = r.run_id AND b.state = 'running')
                     RETURNING r.row
                     """
                 )
-                guard !rows.isEmpty, try await call.atIntent(transaction) else { throw NotNow() }
+                guard !rows.isEmpty, try await also(transaction) else { throw NotNow() }
             }
             return true
         } catch is NotNow {
@@ -99,6 +103,11 @@ struct ChangeRowWriter: Sendable {
 
     /// Rolls the intent back.
     private struct NotNow: Error {}
+
+    /// Something must be waited for before the answer is known: sending → uncertain. This job comes back.
+    func wait() async throws {
+        try await change("state = 'uncertain', error_code = NULL, error = NULL", from: .sending) { _ in }
+    }
 
     /// The answer: sending → done, failed, ready or uncertain; or what was found out before the call.
     /// - Parameter also: Written in the same transaction, if the row is still ours.
@@ -174,6 +183,12 @@ struct ChangeRowWriter: Sendable {
     func end(_ row: ChangeRow, unreadable error: FactPulseError) async throws -> JobOutcome {
         let what = "the answer was lost, and the client cannot be read: \(error); decide: bulk-runs resolve"
         return try await review(row, "ANSWER_LOST", what)
+    }
+
+    /// A person has to look at a row of which no answer was lost.
+    func review(from state: BulkRowState, _ code: String, _ message: String) async throws -> JobOutcome {
+        try await change("state = 'needs_review', error_code = \(code), error = \(message)", from: state) { _ in }
+        return try .completed(["row": "needs_review", "code": code])
     }
 
     private func review(_ row: ChangeRow, _ code: String, _ message: String) async throws -> JobOutcome {

@@ -38,7 +38,7 @@ struct ClientMatch: Sendable {
             (SELECT c.is_active = \(run.operation == .activate) FROM factpulse.sightings c WHERE c.sweep_id = \(sweep) AND c.uid = s.uid)
             """
         case .updateClients: "s.fields = '{}'"
-        case .createClients, .configurePDP, .generateWebhookSecrets: "false"
+        case .createClients, .configurePDP, .rotateKeys, .generateWebhookSecrets: "false"
         }
     }
 

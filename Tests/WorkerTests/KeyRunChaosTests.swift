@@ -1,0 +1,119 @@
+import Foundation
+import Postgres
+import Sandbox
+import TestSupport
+import Testing
+
+/// The same clients are configured in double mode, rotated, deactivated and activated, one run after the other.
+@Suite(.database)
+struct KeyRunChaosTests {
+    private static let runs: [(operation: String, call: SandboxOperation)] = [
+        ("configure-pdp", .updatePDPConfig), ("rotate-keys", .rotateEncryptionKey), ("deactivate", .deactivateClient),
+        ("activate", .activateClient),
+    ]
+
+    @Test(.timeLimit(.minutes(20)))
+    func `four runs over the same clients do just what they say, though workers are killed and answers are lost`()
+        async throws
+    {
+        let faults = Self.runs.map { ChangeChaosTests.faults(on: $0.call.rawValue) }
+        try await WorkerFixture.with(faults: faults[0] + faults.dropFirst().flatMap { $0.dropFirst() }) { fixture in
+            let count = Chaos.changes
+            let clients = KeyClients(
+                fixture: fixture,
+                custody: try CustodyFiles(fixture),
+                uids: try await fixture.sandbox.seedClients(count)
+            )
+            let figures = Figures(
+                title: "keys: four runs over \(count) clients, 4 workers, one killed every \(Chaos.killEvery)"
+            )
+            var kills = 0
+            for (operation, call) in Self.runs {
+                kills += try await run(operation, clients)
+                let effects = Dictionary(
+                    grouping: try await fixture.sandbox.ledger().effects.filter { $0.operation == call },
+                    by: \.uid
+                )
+                try figures.expect("\(operation): clients", effects.count, "\(count)", effects.count == count)
+                // A rotation whose answer was lost is proven by another one.
+                let repeated = call == .rotateEncryptionKey ? 0 : effects.count { $0.value.count > 1 }
+                try figures.expect("\(operation): clients changed twice", repeated, "0", repeated == 0)
+                let right = try await clients.right()
+                try figures.expect("\(operation): clients whose one key opens", right, "\(count)", right == count)
+            }
+            try figures.note("workers killed", kills)
+            let strays = try await clients.strays()
+            try figures.note("effects on keys", strays.effects)
+            try figures.expect("effects whose key the vault does not open", strays.unknown, "0", strays.unknown == 0)
+            try figures.expect("effects before their key was stored", strays.early, "0", strays.early == 0)
+            let states = try await fixture.sandbox.clients()
+            #expect(states.allSatisfy { $0.isActive })
+            let verified = try await fixture.command("keys", "verify-escrow", settings: clients.custody.settings)
+            #expect(verified.exit == .code(0), "\(verified.stdout)")
+        }
+    }
+
+    /// - Returns: how many workers were killed.
+    private func run(_ operation: String, _ clients: KeyClients) async throws -> Int {
+        let (fixture, settings) = (clients.fixture, clients.custody.settings)
+        let file = operation == "configure-pdp" ? WorkerFixture.pdpLines(clients.uids) : ["uid"] + clients.uids
+        let run = try await fixture.bulk(operation, file, settings: settings)
+        let kills = try await fixture.killWorkers(of: run, settings: settings)
+        try await fixture.until(
+            "SELECT state = 'finished' FROM factpulse.bulk_runs WHERE id = \(run)",
+            within: .seconds(240)
+        )
+        let states = try await fixture.resultStates(run)
+        #expect(states == ["done": clients.uids.count], "\(operation)")
+        return kills
+    }
+
+    @Test(.timeLimit(.minutes(20))) func `four workers use the shared rate for each of the four runs`() async throws {
+        let rate = 50.0
+        let limit = FaultRule(.rateLimit, on: "api") { ($0.perSecond, $0.burst) = (rate, Int(rate)) }
+        let limits = ["FACTPULSE_RATE_LIMIT": "\(rate)", "FACTPULSE_REQUEST_TIMEOUT": "60"]
+        try await WorkerFixture.with(faults: [limit], settings: limits) { fixture in
+            let clients = KeyClients(
+                fixture: fixture,
+                custody: try CustodyFiles(fixture),
+                uids: try await fixture.sandbox.seedClients(Chaos.keyRateClients)
+            )
+            let settings = clients.custody.settings
+            for _ in 0..<4 { _ = try await fixture.livingWorker(settings: settings) }
+            let figures = Figures(
+                title: "rate: 4 workers, \(Int(rate)) requests/s, \(Chaos.keyRateClients) clients, runs with keys"
+            )
+            for (operation, call) in Self.runs {
+                let file = operation == "configure-pdp" ? WorkerFixture.pdpLines(clients.uids) : ["uid"] + clients.uids
+                let run = try await fixture.bulk(operation, file, settings: settings)
+                try await fixture.until(
+                    "SELECT state = 'finished' FROM factpulse.bulk_runs WHERE id = \(run)",
+                    within: .seconds(300)
+                )
+                let used = try await self.used(call, fixture) / rate
+                try figures.expect(
+                    "\(operation): mean rate / limit",
+                    used,
+                    "0.95 to 1.01",
+                    (Chaos.leastUsed...1.01).contains(used)
+                )
+            }
+            let right = try await clients.right()
+            #expect(right == Chaos.keyRateClients)
+        }
+    }
+
+    /// Requests a second, of whatever kind, from the first effect of an operation to its last.
+    private func used(_ call: SandboxOperation, _ fixture: WorkerFixture) async throws -> Double {
+        let effects = try await fixture.sandbox.ledger().effects.filter { $0.operation == call }.map {
+            try Self.date($0.at)
+        }
+        let (first, last) = (try #require(effects.min()), try #require(effects.max()))
+        let times = try await fixture.sandbox.requests().map { try Self.date($0.at) }
+        return Double(times.count { $0 >= first && $0 < last }) / last.timeIntervalSince(first)
+    }
+
+    private static func date(_ text: String) throws -> Date {
+        try Date(text, strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+    }
+}
