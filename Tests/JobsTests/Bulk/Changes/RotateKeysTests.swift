@@ -136,7 +136,7 @@ struct RotateKeysTests {
             try await bulk.database.execute(
                 "UPDATE factpulse.bulk_runs SET state = 'running', reason = NULL WHERE id = \(run)"
             )
-            #expect(try await bulk.store.resolve(run: run, row: row.row, .send) == .done(rows: 1))
+            #expect(try await bulk.store.resolve(run: run, line: row.line, .send) == .done(rows: 1))
             try await bulk.drain()
             #expect(try await bulk.rows(run).first { $0.row == row.row }?.state == .done)
         }
