@@ -39,9 +39,9 @@ struct KeysRestore: AsyncParsableCommand {
             try Output.print(
                 "\(report.restored) restored, \(report.renumbered) of them under a new number; \(report.uncertain) keys are uncertain"
             )
-            if report.uncertain > 0 {
-                Messages.write("Start the workers, then run: factpulse-worker keys rotate --unfinished")
-            }
+        }
+        if report.uncertain > 0 {
+            Messages.write("Start the workers, then run: factpulse-worker keys rotate --unfinished")
         }
         if !report.file.unreadable.isEmpty || !report.file.foreign.isEmpty {
             Messages.write(
