@@ -39,7 +39,8 @@ package enum IssueCode: String, Sendable, Hashable, CaseIterable, Comparable {
             "The row has fewer cells than the header: write the delimiters that are missing, "
                 + "or put quotes around a cell that holds a line break."
         case .lineBreak:
-            "A line break inside a cell has most likely cut this row in two: put quotes around that cell, or remove the break."
+            "A line break inside a cell has most likely cut this row in two: put quotes around that cell, or remove the "
+                + "break; if it is whole, complete the short row beside it."
         case .tooManyCells:
             "The row has more cells than the header: put quotes around text that holds the delimiter."
         case .strayQuote:
