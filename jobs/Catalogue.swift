@@ -21,7 +21,7 @@ package enum Catalogue {
         catalogue.add(RotateKey(api: api, vault: vault, times: times))
         catalogue.add(RotateDueKeys())
         catalogue.add(SyncClients(api: api, account: account, maxAge: ages.clients))
-        catalogue.add(SyncPDP(account: account, maxAge: ages.pdp))
+        catalogue.add(SyncPDP(api: api, account: account, maxAge: ages.pdp))
         catalogue.add(SyncPDPSlice(api: api, account: account))
         return catalogue
     }

@@ -63,7 +63,21 @@ package struct FactPulseConfiguration: Sendable {
         let extras = [url.user, url.password, url.query, url.fragment]
         guard extras.allSatisfy({ $0 == nil }) else { throw .tooMuchInAddress }
         guard scheme == "https" || allowInsecureHTTP || isLoopback(host) else { throw .insecure(host: host) }
-        return String(text.reversed().drop { $0 == "/" }.reversed())
+        return trimmed(text, of: "/")
+    }
+
+    /// Host, port and path of a URL: the same for all ways to write it, with capitals, a dot behind the host, the scheme's
+    /// own port, slashes at the end.
+    package static func address(of url: String) -> String {
+        let parts = URLComponents(string: url)
+        guard let parts, let host = parts.host, !host.isEmpty else { return url.lowercased() }
+        let port = parts.port.flatMap { $0 == (parts.scheme?.lowercased() == "http" ? 80 : 443) ? nil : ":\($0)" } ?? ""
+        return (trimmed(host, of: ".") + port + trimmed(parts.path, of: "/")).lowercased()
+    }
+
+    /// Without this character at its end.
+    private static func trimmed(_ text: String, of end: Character) -> String {
+        String(text.reversed().drop { $0 == end }.reversed())
     }
 
     private static func isLoopback(_ host: String) -> Bool {

@@ -34,8 +34,11 @@ package struct FactPulseError: Error, Sendable {
         }
     }
 
-    /// How long to wait before the next try, when something told us.
-    package var retryAfter: Duration? {
+    /// How long to wait before the next try, when something told us: a minute at most. The gate knows for how long it is
+    /// really closed, and it may be opened before its time.
+    package var retryAfter: Duration? { told.map { min($0, .seconds(60)) } }
+
+    private var told: Duration? {
         switch outcome {
         case .throttled(let retryAfter): retryAfter
         case .notSent(.gateClosed(let retryAfter, _)), .notSent(.breakerOpen(let retryAfter)): retryAfter

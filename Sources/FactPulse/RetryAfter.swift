@@ -3,13 +3,16 @@ import Foundation
 /// How long a server asked to be left alone.
 enum RetryAfter {
     /// No server is believed for longer than this: one that says "next year" would stop the whole fleet.
-    static let longest: Duration = .seconds(24 * 3600)
+    static let longest: Duration = .seconds(3600)
 
     /// Reads the `Retry-After` header (seconds, or an HTTP date), else Django's text "available in N seconds".
-    /// - Returns: Zero to ``longest``, or `nil` when neither says anything.
+    /// - Returns: More than zero, at most ``longest``; `nil` when neither says anything, or no time from now on.
     static func read(header: String?, message: String?, now: Date) -> Duration? {
-        header.flatMap { seconds($0) ?? HTTPDate.read($0).map { bounded($0.timeIntervalSince(now)) } }
+        let wait =
+            header.flatMap { seconds($0) ?? HTTPDate.read($0).map { bounded($0.timeIntervalSince(now)) } }
             ?? message.flatMap(sentence)
+        // Whoever says "at once" while it throttles has to be spared all the same.
+        return wait.flatMap { $0 > .zero ? $0 : nil }
     }
 
     private static func seconds(_ text: String) -> Duration? {

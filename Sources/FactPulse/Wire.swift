@@ -66,11 +66,23 @@ final class Wire: Sendable {
         let scrubber = Scrubber(answer == nil ? request.secrets : [])
         let words = ErrorBody(answer == nil ? exchange.body : Data(), scrubber: scrubber)
         exchange.noteRetryAfter(words.message)
+        warn(request.operation, exchange)
         let outcome = classify(request.operation, exchange.observation)
         log(request.operation, exchange, outcome, since: begin)
         await tell(gate, exchange.observation)
         if let answer, outcome == nil { return answer }
         throw exchange.error(request.operation, outcome ?? .uncertain(.unreadable), words, scrubber)
+    }
+
+    private func warn(_ operation: Operation, _ exchange: Exchange) {
+        guard case .answer(_, RetryAfter.longest, _) = exchange.observation else { return }
+        logger.warning(
+            "FactPulse asks for a very long pause; it is believed for an hour",
+            metadata: [
+                "api.operation": "\(operation.rawValue)",
+                "api.retry_after": "\(exchange.headers.first(name: "Retry-After")?.prefix(60) ?? "in its message")",
+            ]
+        )
     }
 
     private func tell(_ gate: any RequestGate, _ observation: Observation) async {

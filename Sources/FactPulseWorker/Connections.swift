@@ -36,6 +36,14 @@ extension Settings {
         return database
     }
 
+    /// The same for a command that acts for the account.
+    /// - Throws: also ``OtherAccount``, when there are credentials and they are not of the account that it works for.
+    func openOwnDatabase(_ logger: Logger) async throws -> Database {
+        let database = try await openDatabase(logger)
+        if credentials != nil { try await account.check(database) }
+        return database
+    }
+
     var settleTimes: SettleTimes { SettleTimes(requestTimeout: requestTimeout, grace: settleGrace) }
 
     var syncAges: SyncAges { SyncAges(clients: clientsMaxAge, pdp: pdpMaxAge) }
@@ -48,13 +56,8 @@ extension Settings {
         return String(apiURL[..<scheme.upperBound] + host[host.index(after: end)...])
     }
 
-    /// Whose clients they are, in one word without blanks: names the runs and the rate limit.
-    var account: Account {
-        let address = shownURL.split(separator: "://", maxSplits: 1).last.map(String.init) ?? shownURL
-        let trimmed = String(address.reversed().drop { $0 == "/" }.reversed())
-        // Neither hosts nor logins care for capitals: written in two ways, they are still one account.
-        return Account(name: "\(trimmed)/\(login)".lowercased().replacing(" ", with: "_"))
-    }
+    /// Whose clients they are. Its name is one word without blanks, which also names the rate limit.
+    var account: Account { Account(address: FactPulseConfiguration.address(of: shownURL), credentials: credentials) }
 
     /// How to reach the API.
     /// - Throws: ``SettingsError`` when no credentials are set.

@@ -68,9 +68,9 @@ extension Settings {
         }
     }
 
-    /// Lends an open database to a command, and closes it whatever happens.
+    /// Lends the account's open database to a command, and closes it whatever happens.
     func withDatabase<Value>(_ logger: Logger, _ body: (Database) async throws -> Value) async throws -> Value {
-        let database = try await openDatabase(logger)
+        let database = try await openOwnDatabase(logger)
         let outcome: Result<Value, any Error>
         do {
             outcome = .success(try await body(database))

@@ -31,6 +31,7 @@ struct Failure: Error {
         case let error as SettingsError: self.init(.configuration, "\(error)")
         case let error as FactPulseConfigurationError: self.init(.configuration, "\(error)")
         case let error as VaultError: self.init(error)
+        case let error as OtherAccount: self.init(.configuration, "\(error)")
         case let error as ScheduleFileError: self.init(.configuration, "\(error)")
         case let error as ScheduleRefused: self.init(.configuration, "\(error)")
         case is CancellationError: self.init(.tryLater, "interrupted: start the command again")

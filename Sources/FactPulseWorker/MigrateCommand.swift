@@ -1,4 +1,5 @@
 import ArgumentParser
+import FactPulse
 import Foundation
 import JobQueue
 import Jobs
@@ -12,6 +13,7 @@ struct MigrateCommand: AsyncParsableCommand {
             EXAMPLES:
               factpulse-worker migrate
               factpulse-worker migrate --status
+              factpulse-worker migrate --account-moved
 
             Safe to run at any time and by several programs at once: each change is
             applied once, in a transaction of its own, and never undone. Workers of the
@@ -21,8 +23,14 @@ struct MigrateCommand: AsyncParsableCommand {
 
     @Flag(help: "Only say what is applied and what is missing.")
     var status = false
+    @Flag(help: "The account has a new address, login or API key: the database is that one's now.")
+    var accountMoved = false
     @OptionGroup var output: JSONOption
     @OptionGroup var common: CommonOptions
+
+    func validate() throws {
+        if status, accountMoved { throw ValidationError("--status changes nothing: leave it out.") }
+    }
 
     func run() async throws {
         let settings = try common.settings()
@@ -33,9 +41,23 @@ struct MigrateCommand: AsyncParsableCommand {
         } else {
             let applied = try await migrator.apply()
             try await JobStore(database).declare(Catalogue.policies)
+            if accountMoved { try await handOver(database, settings) }
             try printStatus(try await migrator.status(), applied: applied)
         }
         await database.close()
+    }
+
+    private func handOver(_ database: Database, _ settings: Settings) async throws {
+        try await settings.withAPI(logger: settings.makeLogger()) { api in
+            _ = try await api.account.listClients(page: 1, pageSize: 1)
+        }
+        guard try await BulkStore(database).livingWorkers() == 0 else {
+            throw Failure(.tryLater, "workers run, for the account as it was: stop them all, then again")
+        }
+        guard let former = try await settings.account.takeOver(database) else {
+            return Messages.write("The database works for no account yet: the first that uses it makes it its own.")
+        }
+        Messages.write("The database works for \(settings.account.name) now; before: \(former)")
     }
 
     private struct Report: Encodable {

@@ -18,8 +18,9 @@ struct Settings: Sendable {
     /// `FACTPULSE_EMAIL` with `FACTPULSE_PASSWORD` or `FACTPULSE_PASSWORD_FILE`; or `FACTPULSE_API_KEY` or
     /// `FACTPULSE_API_KEY_FILE`. Default: none, which suffices for what does not call the API.
     var credentials: FactPulseCredentials?
-    /// Who logs in: the e-mail address, or `api-key`.
+    /// Who logs in: the e-mail address, or ``apiKeyLogin``.
     var login = ""
+    static let apiKeyLogin = "api-key"
     /// `FACTPULSE_KEK_FILE`, the file of the keys that seal the clients' keys, or `FACTPULSE_KEK_COMMAND`, a shell command that
     /// prints them. Default: none; no job that needs a key is done then.
     var kekFile: String?
@@ -123,7 +124,7 @@ struct Settings: Sendable {
             login = email
         case (nil, nil, let apiKey?):
             credentials = .apiKey(apiKey)
-            login = "api-key"
+            login = Self.apiKeyLogin
         case (_, _, .some):
             throw SettingsError(
                 key: "FACTPULSE_API_KEY",

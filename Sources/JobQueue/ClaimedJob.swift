@@ -14,6 +14,8 @@ package struct ClaimedJob: Sendable {
     package let holdsUniqueKey: Bool
     /// Held while it runs.
     package let concurrencyKey: String?
+    /// It, or another one that ran beside it, ended a worker; none of the others that run here now did.
+    package let isSuspect: Bool
 
     var isLastAttempt: Bool { attempt >= maximumAttempts }
 }

@@ -5,16 +5,19 @@ import Synchronization
 /// By token, not by job: a job that ends and is claimed again at once has two, and the end of the first is noticed here
 /// after the claim of the second.
 final class HeldLeases: Sendable {
-    private let state = Mutex<Set<Int64>>([])
+    private let state = Mutex<[Int64: ClaimedJob]>([:])
 
-    var tokens: [Int64] { state.withLock { Array($0) } }
+    var tokens: [Int64] { state.withLock { Array($0.keys) } }
+
+    /// Whether one of them is under suspicion.
+    var haveSuspect: Bool { state.withLock { $0.values.contains(where: \.isSuspect) } }
 
     func add(_ jobs: [ClaimedJob]) {
-        state.withLock { tokens in jobs.forEach { tokens.insert($0.token) } }
+        state.withLock { held in jobs.forEach { held[$0.token] = $0 } }
     }
 
     func remove(_ jobs: [ClaimedJob]) {
-        state.withLock { tokens in jobs.forEach { tokens.remove($0.token) } }
+        state.withLock { held in jobs.forEach { held[$0.token] = nil } }
     }
 }
 

@@ -13,7 +13,7 @@ package struct JobPolicy: Sendable {
     package var arguments: [String: Argument]
     /// Attempts that may end in an error before the job is failed. Default: 8.
     package var maximumAttempts: Int
-    /// How often its worker may vanish while it runs before the job is quarantined. Default: 3.
+    /// How often it may be to blame that its worker vanished, before it is quarantined: see ``JobStore/rescue``. Default: 3.
     package var maximumCrashes: Int
     /// How long one attempt may take; it is cancelled after that and the attempt counts. `nil`: no limit. Default: 10 min.
     package var timeout: Duration?

@@ -25,7 +25,15 @@ extension JobStore {
     /// whose concurrency key is held.
     ///
     /// Finds none when the worker's own row is gone: it was declared dead, and its jobs with it.
-    func claim(_ limit: Int, from queue: String, after cursor: ClaimCursor, for worker: Int64) async throws -> Claim {
+    /// - Parameter suspects: Takes from those of the queue that are under suspicion to have ended a worker.
+    func claim(
+        _ limit: Int,
+        from queue: String,
+        suspects: Bool = false,
+        after cursor: ClaimCursor,
+        for worker: Int64
+    ) async throws -> Claim {
+        let lane: SQL = suspects ? "queue.suspect_lane(\(queue))" : "\(queue)"
         // MATERIALIZED: inlined, the planner may run the subquery again and lock more rows than the LIMIT.
         // FOR KEY SHARE: a rescue of this very worker waits for this claim, or this claim finds no row.
         // DO UPDATE, which updates nothing, locks the holder of a held key until the commit: nobody may be parked behind
@@ -37,7 +45,7 @@ extension JobStore {
             ), picked AS MATERIALIZED (
                 SELECT r.ctid, r.priority, r.job_id, r.concurrency_key
                   FROM queue.ready r
-                 WHERE r.queue = \(queue)
+                 WHERE r.queue = \(lane)
                    AND (r.priority, r.job_id) > (\(cursor.priority)::int, \(cursor.jobID)::bigint)
                  ORDER BY r.priority, r.job_id
                  LIMIT \(limit)::bigint
@@ -54,8 +62,8 @@ extension JobStore {
                  WHERE r.ctid = ANY (ARRAY(SELECT ctid FROM picked)) AND EXISTS (SELECT FROM me)
                 RETURNING r.job_id, r.queue, r.priority, r.concurrency_key
             ), leased AS (
-                INSERT INTO queue.leases (job_id, token, worker_id)
-                SELECT job_id, nextval('queue.lease_tokens'), \(worker)::bigint
+                INSERT INTO queue.leases (job_id, token, worker_id, suspect)
+                SELECT job_id, nextval('queue.lease_tokens'), \(worker)::bigint, \(suspects)::boolean
                   FROM taken WHERE concurrency_key IS NULL OR job_id IN (SELECT job_id FROM holding)
                 RETURNING job_id, token
             ), parked AS (
@@ -76,7 +84,7 @@ extension JobStore {
         var claim = Claim(seen: rows.count)
         for row in rows {
             if let token = try row.decode(at: 9, as: Int64?.self) {
-                claim.jobs.append(try Self.claimedJob(row, token))
+                claim.jobs.append(try Self.claimedJob(row, token, isSuspect: suspects))
             } else {
                 let (id, priority) = try row.decode((Int64.self, Int.self))
                 claim.cursor = max(claim.cursor ?? ClaimCursor(), ClaimCursor(priority: priority, jobID: id))
@@ -89,7 +97,7 @@ extension JobStore {
         return claim
     }
 
-    private static func claimedJob(_ row: Row, _ token: Int64) throws -> ClaimedJob {
+    private static func claimedJob(_ row: Row, _ token: Int64, isSuspect: Bool) throws -> ClaimedJob {
         let (id, priority, kind, arguments, attempt, maximum, batch, unique, key) = try row.decode(
             (
                 Int64.self, Int.self, JobKind.self, String.self, Int.self, Int.self, Int64?.self, Bool.self,
@@ -106,13 +114,15 @@ extension JobStore {
             priority: priority,
             batchID: batch,
             holdsUniqueKey: unique,
-            concurrencyKey: key
+            concurrencyKey: key,
+            isSuspect: isSuspect
         )
     }
 
     /// Moves due jobs from `queue.scheduled` to `queue.ready`, at most 1,000 a call.
-    /// - Returns: how many were moved, and how long until the next one is due; `nil` when none is scheduled.
-    func promote() async throws -> (moved: Int, next: Duration?) {
+    /// - Returns: how many were moved, how long until the next one is due, `nil` when none is scheduled, and whether a suspect
+    ///   is ready in one of the queues.
+    func promote(_ queues: [String] = []) async throws -> (moved: Int, next: Duration?, hasSuspects: Bool) {
         let rows = try await queryByIndex(
             """
             WITH due AS MATERIALIZED (
@@ -125,11 +135,12 @@ extension JobStore {
                 SELECT queue, priority, job_id, concurrency_key FROM moved
             )
             SELECT (SELECT count(*) FROM due),
-                   (SELECT extract(epoch FROM min(run_at) - clock_timestamp())::float8 FROM queue.scheduled WHERE run_at > now())
+                   (SELECT extract(epoch FROM min(run_at) - clock_timestamp())::float8 FROM queue.scheduled WHERE run_at > now()),
+                   EXISTS (SELECT FROM unnest(\(queues)::text[]) q, queue.ready r WHERE r.queue = queue.suspect_lane(q))
             """
         )
-        let (moved, next) = try rows[0].decode((Int.self, Double?.self))
-        return (moved, moved == 1_000 ? .zero : next.map { .seconds(max(0, $0)) })
+        let (moved, next, hasSuspects) = try rows[0].decode((Int.self, Double?.self, Bool.self))
+        return (moved, moved == 1_000 ? .zero : next.map { .seconds(max(0, $0)) }, hasSuspects)
     }
 
     /// Tells all workers that there is work.
@@ -137,12 +148,29 @@ extension JobStore {
         try await database.execute("SELECT queue.wake()")
     }
 
+    /// Where jobs of these queues are ready.
+    private static func lanes(of queues: [String]) -> SQL {
+        "ARRAY(SELECT unnest(ARRAY[q, queue.suspect_lane(q)]) FROM unnest(\(queues)::text[]) q)"
+    }
+
+    /// How many jobs of these queues have not ended.
+    package func openJobs(in queues: [String]) async throws -> Int {
+        try await database.query(
+            """
+            SELECT (SELECT count(*) FROM queue.ready WHERE queue = ANY (\(Self.lanes(of: queues))))
+                 + (SELECT count(*) FROM queue.parked WHERE queue = ANY (\(Self.lanes(of: queues))))
+                 + (SELECT count(*) FROM queue.scheduled WHERE queue = ANY (\(queues)))
+                 + (SELECT count(*) FROM queue.leases l JOIN queue.jobs j ON j.id = l.job_id WHERE j.queue = ANY (\(queues)))
+            """
+        )[0].decode(at: 0, as: Int.self)
+    }
+
     /// Whether nothing in these queues is ready, parked, running, or due within `horizon`.
     func isEmpty(_ queues: [String], dueWithin horizon: Duration) async throws -> Bool {
         let rows = try await database.query(
             """
-            SELECT NOT EXISTS (SELECT FROM queue.ready WHERE queue = ANY (\(queues)))
-               AND NOT EXISTS (SELECT FROM queue.parked WHERE queue = ANY (\(queues)))
+            SELECT NOT EXISTS (SELECT FROM queue.ready WHERE queue = ANY (\(Self.lanes(of: queues))))
+               AND NOT EXISTS (SELECT FROM queue.parked WHERE queue = ANY (\(Self.lanes(of: queues))))
                AND NOT EXISTS (SELECT FROM queue.leases l JOIN queue.jobs j ON j.id = l.job_id WHERE j.queue = ANY (\(queues)))
                AND NOT EXISTS (SELECT FROM queue.scheduled WHERE run_at <= now() + \(horizon)::interval AND queue = ANY (\(queues)))
                -- The last member has ended, and the callback is still to come.

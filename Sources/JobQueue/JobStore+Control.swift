@@ -84,14 +84,14 @@ extension JobStore {
             """
             WITH gone AS (
                 DELETE FROM queue.ready WHERE job_id = \(id)
-                   AND (queue, priority) = (SELECT queue, priority FROM queue.jobs WHERE id = \(id))
+                   AND (queue, priority) IN (\(Self.places(of: id)))
                 RETURNING job_id
             ), late AS (
                 DELETE FROM queue.scheduled WHERE job_id = \(id) RETURNING job_id
             ), aside AS (
                 DELETE FROM queue.parked
-                 WHERE (concurrency_key, queue, priority, job_id) =
-                       (SELECT concurrency_key, queue, priority, id FROM queue.jobs WHERE id = \(id))
+                 WHERE job_id = \(id) AND concurrency_key = (SELECT concurrency_key FROM queue.jobs WHERE id = \(id))
+                   AND (queue, priority) IN (\(Self.places(of: id)))
                 RETURNING job_id
             ), waiting AS (
                 SELECT job_id FROM gone UNION SELECT job_id FROM late UNION SELECT job_id FROM aside
@@ -111,6 +111,12 @@ extension JobStore {
         guard let row = answers[0].first else { return try await refusal(of: id) }
         try await finishBatches(Set([try row.decode(at: 0, as: Int64?.self)].compactMap(\.self)))
         return .done
+    }
+
+    private static func places(of job: Int64) -> SQL {
+        """
+        SELECT unnest(ARRAY[queue, queue.suspect_lane(queue)]), priority FROM queue.jobs WHERE id = \(job)
+        """
     }
 
     /// Makes an ended job ready again, with all its attempts before it. A job that was done is refused.

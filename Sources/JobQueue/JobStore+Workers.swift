@@ -30,7 +30,12 @@ extension JobStore {
     }
 
     /// Takes the jobs of a worker that has not beaten for `silence` and gives them back, at the head of their priority
-    /// by age. The attempt counts, and the crash: too many quarantine the job. Any worker may do this.
+    /// by age. The attempt counts. Any worker may do this.
+    ///
+    /// Who is to blame: the one suspect that it ran, or the one job. Where there were several, none of them was a suspect
+    /// before and each is one now, see `queue.suspect_lane`. A job that was to blame too often is quarantined if it was there
+    /// when at least half of the workers vanished that vanished since it first was: under a storm that kills whatever works,
+    /// none of them was. (Or if it was to blame ten times as often: there may be many such jobs at once.)
     ///
     /// Waits for nobody. A job that is in the middle of a write is left for the next time: a stopped process can hold its
     /// transaction open, and its lease with it, until the server ends that.
@@ -68,22 +73,36 @@ extension JobStore {
         WITH dead AS MATERIALIZED (
             SELECT id, name FROM queue.workers WHERE \(dead)
         ), held AS MATERIALIZED (
-            SELECT job_id FROM queue.leases WHERE worker_id = (SELECT id FROM dead) FOR UPDATE SKIP LOCKED
+            SELECT job_id,
+                   suspect OR (SELECT count(*) FROM queue.leases WHERE worker_id = (SELECT id FROM dead)) = 1 AS blamed
+              FROM queue.leases WHERE worker_id = (SELECT id FROM dead) FOR UPDATE SKIP LOCKED
+        ), crashed AS (
+            SELECT h.job_id, h.blamed, j.crashes + h.blamed::int AS crashes,
+                   CASE WHEN h.blamed AND j.crashes + 1 >= coalesce(k.max_crashes, 3) THEN
+                        j.crashes + 1 >= 10 * coalesce(k.max_crashes, 3)
+                        OR (SELECT 2 * (1 + count(*) FILTER (WHERE a.job_id = h.job_id)) >= 1 + count(DISTINCT a.ended_at)
+                              FROM queue.attempts a
+                             WHERE a.outcome = 'crashed' AND a.ended_at > now() - interval '1 day'
+                               AND a.ended_at >= (SELECT min(b.ended_at) FROM queue.attempts b
+                                                   WHERE b.job_id = h.job_id AND b.outcome = 'crashed'
+                                                     AND b.ended_at > now() - interval '1 day'))
+                   ELSE false END AS is_poison
+              FROM held h
+              JOIN queue.jobs j ON j.id = h.job_id
+              LEFT JOIN queue.kinds k ON k.kind = j.kind
         ), freed AS (
             DELETE FROM queue.leases l USING held WHERE l.job_id = held.job_id
             RETURNING l.job_id, l.token, l.worker_id, l.started_at
         ), judged AS (
             UPDATE queue.jobs j
-               SET crashes = j.crashes + 1,
+               SET crashes = c.crashes,
                    attempt = j.attempt + 1,
-                   state = CASE WHEN j.crashes + 1 >= coalesce(k.max_crashes, 3) THEN 'quarantined'
-                                WHEN j.attempt + 1 >= j.max_attempts THEN 'failed' ELSE 'pending' END,
-                   ended_at = CASE WHEN j.crashes + 1 >= coalesce(k.max_crashes, 3) OR j.attempt + 1 >= j.max_attempts THEN now() END,
+                   state = CASE WHEN c.is_poison THEN 'quarantined' WHEN j.attempt + 1 >= j.max_attempts THEN 'failed' ELSE 'pending' END,
+                   ended_at = CASE WHEN c.is_poison OR j.attempt + 1 >= j.max_attempts THEN now() END,
                    error = 'the worker ' || dead.name || ' vanished while it ran this job'
               FROM freed f
               JOIN dead ON dead.id = f.worker_id
-              JOIN queue.jobs o ON o.id = f.job_id
-              LEFT JOIN queue.kinds k ON k.kind = o.kind
+              JOIN crashed c ON c.job_id = f.job_id
              WHERE j.id = f.job_id
             RETURNING j.id, j.state, j.queue, j.priority, j.concurrency_key, j.attempt, j.error, j.batch_id, f.token, dead.name, f.started_at
         ), told AS (
@@ -91,7 +110,7 @@ extension JobStore {
             SELECT id, attempt, token, name, 'crashed', error, started_at FROM judged
         ), back AS (
             INSERT INTO queue.ready (queue, priority, job_id, concurrency_key)
-            SELECT queue, priority, id, concurrency_key FROM judged WHERE state = 'pending'
+            SELECT queue.suspect_lane(queue), priority, id, concurrency_key FROM judged WHERE state = 'pending'
         ), unkeyed AS (
             DELETE FROM queue.unique_keys u USING judged WHERE u.job_id = judged.id AND judged.state <> 'pending'
         ), unbatched AS (
@@ -149,10 +168,10 @@ extension JobStore {
             DELETE FROM queue.leases l
              WHERE l.worker_id = \(worker)
                AND NOT EXISTS (SELECT FROM unnest(\(held)::bigint[]) AS held (token) WHERE held.token = l.token)
-            RETURNING l.job_id
+            RETURNING l.job_id, l.suspect
         )
         INSERT INTO queue.ready (queue, priority, job_id, concurrency_key)
-        SELECT j.queue, j.priority, j.id, j.concurrency_key FROM freed f JOIN queue.jobs j ON j.id = f.job_id
+        SELECT CASE WHEN f.suspect THEN queue.suspect_lane(j.queue) ELSE j.queue END, j.priority, j.id, j.concurrency_key FROM freed f JOIN queue.jobs j ON j.id = f.job_id
         RETURNING job_id
         """
     }

@@ -10,6 +10,8 @@ package struct QueueOverview: Sendable {
         /// Due, but behind a job that holds their concurrency key.
         package let parked: Int
         package let running: Int
+        /// Of all of these, those that were to blame that a worker vanished.
+        package let blamed: Int
         /// The age of the oldest ready one, from when it was made.
         package let oldestReady: Duration?
     }
@@ -48,7 +50,14 @@ package struct QueueOverview: Sendable {
         package let failed: Int
     }
 
+    /// Jobs that are due in a queue which no living worker serves.
+    package struct Unserved: Sendable, Equatable {
+        package let queue: String
+        package let jobs: Int
+    }
+
     package let depths: [Depth]
+    package let unserved: [Unserved]
     package let workers: [Worker]
     package let rateLimits: [RateLimit]
     package let troubles: [Trouble]
@@ -64,6 +73,7 @@ extension JobStore {
             """
             SELECT j.kind, count(*) FILTER (WHERE w.place = 'ready'), count(*) FILTER (WHERE w.place = 'scheduled'),
                    count(*) FILTER (WHERE w.place = 'parked'), count(*) FILTER (WHERE w.place = 'running'),
+                   count(*) FILTER (WHERE j.crashes > 0),
                    extract(epoch FROM now() - min(j.created_at) FILTER (WHERE w.place = 'ready'))::float8
               FROM (SELECT job_id, 'ready' AS place FROM queue.ready
                     UNION ALL SELECT job_id, 'scheduled' FROM queue.scheduled
@@ -83,6 +93,14 @@ extension JobStore {
                    throttled
               FROM queue.rate_limits ORDER BY name
             """,
+            """
+            SELECT j.queue, count(*)
+              FROM (SELECT job_id FROM queue.ready UNION ALL SELECT job_id FROM queue.parked) w
+              JOIN queue.jobs j ON j.id = w.job_id
+             WHERE NOT EXISTS (SELECT FROM queue.workers l
+                                WHERE j.queue = ANY (l.queues) AND l.beat_at > now() - \(WorkerConfiguration().deadAfter)::interval)
+             GROUP BY j.queue ORDER BY j.queue
+            """,
             // No index tells how a job ended: its last attempt does.
             """
             SELECT kind, count(*) FILTER (WHERE state = 'quarantined'), count(*) FILTER (WHERE state = 'failed')
@@ -98,10 +116,11 @@ extension JobStore {
         ])
         return QueueOverview(
             depths: try answers[0].map(QueueOverview.Depth.init),
+            unserved: try answers[3].map(QueueOverview.Unserved.init),
             workers: try answers[1].map(QueueOverview.Worker.init),
             rateLimits: try answers[2].map(QueueOverview.RateLimit.init),
-            troubles: try answers[3].map(QueueOverview.Trouble.init),
-            emptyBatches: try answers[4][0].decode(at: 0)
+            troubles: try answers[4].map(QueueOverview.Trouble.init),
+            emptyBatches: try answers[5][0].decode(at: 0)
         )
     }
 }
@@ -109,10 +128,16 @@ extension JobStore {
 extension QueueOverview.Depth {
     fileprivate init(_ row: Row) throws {
         let seconds: Double?
-        (kind, ready, scheduled, parked, running, seconds) = try row.decode(
-            (JobKind.self, Int.self, Int.self, Int.self, Int.self, Double?.self)
+        (kind, ready, scheduled, parked, running, blamed, seconds) = try row.decode(
+            (JobKind.self, Int.self, Int.self, Int.self, Int.self, Int.self, Double?.self)
         )
         oldestReady = seconds.map { .seconds($0) }
+    }
+}
+
+extension QueueOverview.Unserved {
+    fileprivate init(_ row: Row) throws {
+        (queue, jobs) = try row.decode((String.self, Int.self))
     }
 }
 

@@ -135,10 +135,22 @@ package actor RateLimiter {
     package func heard(_ payload: String) {
         let parts = payload.split(separator: " ")
         // Any role may notify: what is no length of time, or longer than a limit is ever closed, was not sent by us.
-        guard parts.count == 2, parts[0] == name, let seconds = Double(parts[1]), (0...86_400).contains(seconds) else {
+        guard parts.count == 2, parts[0] == name, let seconds = Double(parts[1]), (0...3_600).contains(seconds) else {
             return
         }
-        close(for: .seconds(seconds))
+        // Opened: whether that is true, the next reservation finds out.
+        if seconds == 0 { closedUntil = .now } else { close(for: .seconds(seconds)) }
+    }
+
+    /// Opens every limit for the whole fleet, whatever the server asked for.
+    /// - Returns: how many were closed.
+    package static func reopen(_ database: Database) async throws -> Int {
+        try await database.query(
+            """
+            UPDATE queue.rate_limits SET blocked_until = '-infinity', next_at = clock_timestamp(), strikes = 0
+             WHERE blocked_until > clock_timestamp() RETURNING pg_notify('queue_rate', name || ' 0')
+            """
+        ).count
     }
 
     private func close(for time: Duration) {

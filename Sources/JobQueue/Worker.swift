@@ -42,7 +42,8 @@ package struct Worker: Service {
         self.onNotification = onNotification
     }
 
-    /// - Throws: only what makes starting impossible for good, such as a refused password.
+    /// - Throws: what makes starting impossible for good, such as a refused password; with
+    ///   ``WorkerConfiguration/givesUpAfter`` also `PostgresError` when the database was away for that long.
     package func run() async throws {
         let stop = StopSignal()
         let wake = WakeUp()
@@ -74,6 +75,7 @@ package struct Worker: Service {
 
     private func runSessions(stop: StopSignal, wake: WakeUp) async throws {
         var failures = 0
+        var heard = ContinuousClock.now
         while !stop.isSet, !Task.isCancelled {
             do {
                 let session = try await WorkerSession.start(
@@ -86,9 +88,11 @@ package struct Worker: Service {
                     logger: logger
                 )
                 failures = 0
+                defer { heard = .now }
                 try await session.run()
                 return
             } catch let error as PostgresError where error.isTransient {
+                if let limit = configuration.givesUpAfter, ContinuousClock.now - heard >= limit { throw error }
                 failures += 1
                 logger.error("The database cannot be reached; trying again", metadata: ["error": "\(error)"])
             } catch is WorkerSession.Lost {

@@ -25,6 +25,11 @@ package struct WorkerConfiguration: Sendable {
     package var drain = false
     /// With `drain`: how soon a delayed job must be due to be waited for. Default: 5 minutes.
     package var drainHorizon: Duration = .seconds(300)
+    /// With `drain`: for how long all that it can do may come to nothing, or `closedFor` keep it from doing anything, before
+    /// it ends though work is left. Default: 5 minutes.
+    package var drainPatience: Duration = .seconds(300)
+    /// For how long the database may be away before the worker ends; `nil`: it waits for ever. Default: `nil`.
+    package var givesUpAfter: Duration?
     /// How long what jobs need (an API that throttles us, or fails) is closed; zero when it is open. Asked before each
     /// claim: while it is closed, one is made every 5 seconds, for jobs that do not need it. Default: always open.
     package var closedFor: @Sendable () async -> Duration = { .zero }

@@ -36,17 +36,15 @@ extension WorkerSession {
                 // Here, between two claims: the leases of one under way would look unknown.
                 if audit.isDue() { try await giveBackUnknown() }
                 await waitWhileClosed()
+                if configuration.drain, await isStuck() { return }
                 guard let wanted = await freeSlots() else { continue }
                 if passedOn.take() { pace.cameBack() }
                 let fromHead = pace.isHeadDue
-                let (claimed, hasMore) = try await claim(wanted, fromHead: fromHead, &pace)
+                let suspect = try await claimSuspect()
+                start(suspect, in: &jobs, cutShort)
+                let (claimed, hasMore) = try await claim(wanted - suspect.count, fromHead: fromHead, &pace)
                 failures = 0
-                if !claimed.isEmpty { CrashPoint.reached("after-claim") }
-                held.add(claimed)
-                slots.take(claimed.count)
-                for job in claimed {
-                    jobs.addTask { await run(job, cutShort: cutShort) }
-                }
+                start(claimed, in: &jobs, cutShort)
                 if hasMore {
                     if ContinuousClock.now >= replanDue {
                         store.database.forgetPlans()
@@ -65,6 +63,19 @@ extension WorkerSession {
                     atMost: Backoff(base: .milliseconds(200), maximum: .seconds(5)).delay(after: failures)
                 )
             }
+        }
+    }
+
+    private func start(
+        _ claimed: [ClaimedJob],
+        in jobs: inout ThrowingDiscardingTaskGroup<any Error>,
+        _ cutShort: StopSignal
+    ) {
+        if !claimed.isEmpty { CrashPoint.reached("after-claim") }
+        held.add(claimed)
+        slots.take(claimed.count)
+        for job in claimed {
+            jobs.addTask { await run(job, cutShort: cutShort) }
         }
     }
 
@@ -107,6 +118,16 @@ extension WorkerSession {
         return (claimed, hasMore)
     }
 
+    /// At most one runs here: whatever happens to this worker, nobody else is blamed for it.
+    private func claimSuspect() async throws -> [ClaimedJob] {
+        guard !held.haveSuspect, suspectsWait.take() else { return [] }
+        for queue in configuration.queues {
+            let found = try await store.claim(1, from: queue, suspects: true, after: .init(), for: id).jobs
+            if !found.isEmpty { return found }
+        }
+        return []
+    }
+
     private func giveBackUnknown() async throws {
         let count = try await store.giveBack(heldBy: id, except: held.tokens)
         if count > 0 {
@@ -117,8 +138,17 @@ extension WorkerSession {
         }
     }
 
+    /// A draining worker does not wait for what may take hours: a limit that stays closed, jobs that come back again and
+    /// again.
+    private func isStuck() async -> Bool {
+        guard isIdle else { return false }
+        return await max(configuration.closedFor(), lastEnd.age) > configuration.drainPatience
+    }
+
+    private var isIdle: Bool { slots.runningCount == 0 && completions.count == 0 }
+
     private func isDrained() async throws -> Bool {
-        guard slots.runningCount == 0, completions.count == 0 else { return false }
+        guard isIdle else { return false }
         return try await store.isEmpty(configuration.queues, dueWithin: configuration.drainHorizon)
     }
 

@@ -27,8 +27,11 @@ struct WorkerSession: Sendable {
     let held = HeldLeases()
     /// An ended job may have brought another one back to the head of its queue.
     let passedOn = Flag()
+    /// Whether to look for suspects.
+    let suspectsWait = Flag()
     let completions = CompletionBuffer()
     let timeLimits = TimeLimits()
+    let lastEnd = LastEnd()
 
     /// Enters the worker among the living. The beat counts from before the row was written.
     static func start(
@@ -108,6 +111,8 @@ struct WorkerSession: Sendable {
                 guard try await JobStore.beat(id, on: heartbeats), liveness.beat(sentAt: sent) else { throw Lost() }
                 try await Task.sleep(for: configuration.heartbeat)
             } catch let error as PostgresError {
+                // The end of the session stops it.
+                if Task.isCancelled { return }
                 logger.warning("A heartbeat failed", metadata: ["error": "\(error)"])
                 guard liveness.isAlive else { throw Lost() }
                 try await Task.sleep(for: .milliseconds(500))
@@ -153,7 +158,7 @@ struct WorkerSession: Sendable {
         )
         if !rescue.ended.isEmpty {
             logger.error(
-                "Jobs ended because their worker vanished too often; see: factpulse-worker jobs list --state quarantined",
+                "Jobs ended that their workers did not survive; see: factpulse-worker jobs list --state quarantined",
                 metadata: ["jobs": "\(rescue.ended.map(String.init).joined(separator: " "))"]
             )
         }
@@ -164,7 +169,11 @@ struct WorkerSession: Sendable {
         let longest = Duration.seconds(5)
         while !Task.isCancelled {
             do {
-                let (moved, next) = try await store.promote()
+                let (moved, next, hasSuspects) = try await store.promote(configuration.queues)
+                if hasSuspects, !held.haveSuspect {
+                    suspectsWait.set()
+                    wake.claim.ring()
+                }
                 if moved > 0 {
                     wake.claim.ring()
                     // This worker may have no slot free.
@@ -197,8 +206,11 @@ struct WorkerSession: Sendable {
                 )
             }
             held.remove(accepted.map(\.job) + stale.map(\.job))
-            let passesOn = accepted.contains { $0.job.concurrencyKey != nil }
+            if accepted.contains(where: { !$0.comesBack }) { lastEnd.note() }
+            // The next one of its key, or the next suspect, may run.
+            let passesOn = accepted.contains { $0.job.concurrencyKey != nil || $0.job.isSuspect }
             if passesOn { passedOn.set() }
+            if accepted.contains(where: \.job.isSuspect) { suspectsWait.set() }
             if passesOn || accepted.contains(where: \.comesBack) { wake.ring() }
             slots.nudge()
         }

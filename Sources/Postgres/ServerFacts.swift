@@ -9,6 +9,8 @@ package struct ServerFacts: Sendable {
     package let database: String
     /// Reads only: a replica of another server.
     package let isStandby: Bool
+    /// Refuses this session's writes, though it is no standby: `default_transaction_read_only`.
+    package let isReadOnly: Bool
     package let fsync: Bool
     package let fullPageWrites: Bool
     package let synchronousCommit: String
@@ -34,6 +36,7 @@ extension Database {
             """
             SELECT current_setting('server_version_num') AS version, current_setting('server_version') AS version_name,
                    current_user AS "user", current_database() AS database, pg_is_in_recovery() AS standby,
+                   current_setting('default_transaction_read_only')::bool AS read_only,
                    current_setting('fsync')::bool AS fsync, current_setting('full_page_writes')::bool AS full_page_writes,
                    current_setting('synchronous_commit') AS synchronous_commit,
                    current_setting('synchronous_standby_names') AS standby_names,
@@ -60,6 +63,7 @@ extension ServerFacts {
         user = try row.decode("user")
         database = try row.decode("database")
         isStandby = try row.decode("standby")
+        isReadOnly = try row.decode("read_only")
         fsync = try row.decode("fsync")
         fullPageWrites = try row.decode("full_page_writes")
         synchronousCommit = try row.decode("synchronous_commit")

@@ -41,6 +41,20 @@ struct ConfigurationTests {
         #expect(try make(text, insecure: true).baseURL == text)
     }
 
+    @Test(arguments: [
+        "https://factpulse.fr", "HTTPS://FactPulse.FR/", "https://factpulse.fr.", "https://factpulse.fr:443//",
+        "https://factpulse.fr.:443",
+    ]) func `an address is one, however it is written`(text: String) {
+        #expect(FactPulseConfiguration.address(of: text) == "factpulse.fr")
+    }
+
+    @Test(arguments: [
+        ("https://factpulse.fr:8443/", "factpulse.fr:8443"), ("https://factpulse.fr/pulse/", "factpulse.fr/pulse"),
+        ("http://localhost:80", "localhost"), ("http://localhost:443", "localhost:443"), ("http://[::1]:08", "[::1]:8"),
+    ]) func `what makes another address stays`(text: String, address: String) {
+        #expect(FactPulseConfiguration.address(of: text) == address)
+    }
+
     @Test func `empty credentials are refused at once`() {
         for credentials in [FactPulseCredentials.apiKey(Secret("")), .password(email: "a", Secret(""))] {
             #expect(throws: FactPulseConfigurationError.emptyCredentials) {

@@ -7,18 +7,19 @@ struct RetryAfterTests {
     static let now = Date(timeIntervalSince1970: 784_111_767)  // 1994-11-06T08:49:27Z
 
     @Test(arguments: [
-        ("0", Duration.zero), ("7", .seconds(7)), (" 12 ", .seconds(12)), ("1.5", .milliseconds(1500)),
+        ("7", Duration.seconds(7)), (" 12 ", .seconds(12)), ("1.5", .milliseconds(1500)),
         ("Sun, 06 Nov 1994 08:49:37 GMT", .seconds(10)), ("Sunday, 06-Nov-94 08:49:37 GMT", .seconds(10)),
-        ("Sun Nov  6 08:49:37 1994", .seconds(10)), ("Sun, 06 Nov 1994 08:00:00 GMT", .zero),
-        ("999999999999", .seconds(86400)), ("Fri, 06 Nov 2094 08:49:37 GMT", .seconds(86400)),
-    ]) func `seconds and every form of HTTP date are read, and no server stops us for longer than a day`(
+        ("Sun Nov  6 08:49:37 1994", .seconds(10)),
+        ("999999999999", .seconds(3600)), ("Fri, 06 Nov 2094 08:49:37 GMT", .seconds(3600)),
+    ]) func `seconds and every form of HTTP date are read, and no server stops us for longer than an hour`(
         header: String,
         wait: Duration
     ) {
         #expect(RetryAfter.read(header: header, message: nil, now: Self.now) == wait)
     }
 
-    @Test(arguments: ["", "soon", "-5", "nan", "inf", "2026-03-01"]) func `what is no time is no answer`(
+    @Test(arguments: ["", "soon", "0", "-5", "nan", "inf", "2026-03-01", "Sun, 06 Nov 1994 08:00:00 GMT"])
+    func `what is no time to come is no answer`(
         header: String
     ) {
         #expect(RetryAfter.read(header: header, message: nil, now: Self.now) == nil)

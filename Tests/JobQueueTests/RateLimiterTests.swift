@@ -59,6 +59,22 @@ struct RateLimiterTests {
         await #expect(throws: RateLimited.self) { try await fresh.acquire() }
     }
 
+    @Test func `a limit that is opened again lets everybody through, and only then`() async throws {
+        let limiters = try await limiters(2, cap: 100)
+        try await limiters[0].acquire()
+        for _ in 0..<2 { try await limiters[0].throttled(retryAfter: .seconds(3_000)) }
+        await limiters[1].heard("api 3000")
+        // Whoever says so without having done it opens nothing.
+        await limiters[1].heard("api 0")
+        await #expect(throws: RateLimited.self) { try await limiters[1].acquire() }
+        #expect(try await RateLimiter.reopen(TestDatabase.current.database) == 1)
+        for limiter in limiters {
+            await limiter.heard("api 0")
+            try await limiter.acquire()
+        }
+        #expect(try await RateLimiter.reopen(TestDatabase.current.database) == 0)
+    }
+
     @Test func `a caller for whom there is no room in time is sent away`() async throws {
         let limiter = RateLimiter(
             TestDatabase.current.database,

@@ -27,7 +27,7 @@ struct CLIDoctorTests {
             let ended = try await fixture.command("doctor", "--json")
             #expect(ended.exit == .code(0) && ended.stderr.isEmpty, "\(ended.stdout) \(ended.stderr)")
             let checks = try checks(ended)
-            #expect(checks.count == 21)
+            #expect(checks.count == 22)
             for (name, entry) in checks {
                 // The tests' own server is not durable, and the sandbox has no quota.
                 let expected = ["durability": ["ok", "warning"], "quota": ["skipped"]][name] ?? ["ok"]
@@ -39,6 +39,28 @@ struct CLIDoctorTests {
             #expect(text.stdout.split(separator: "\n").count == checks.count + 1)
             worker.signal(SIGTERM)
             #expect(try await worker.waitForExit().exit == .code(0))
+        }
+    }
+
+    @Test func `a database that cannot be written, and a queue that nobody serves, are told with their cure`()
+        async throws
+    {
+        try await WorkerFixture.with { fixture in
+            _ = try await fixture.livingWorker()
+            try await fixture.database.execute("SELECT queue.enqueue('finish-run', '{\"run\": 1}', queue => 'other')")
+            let unserved = try checks(try await fixture.command("doctor", "--json"))["workers"]
+            #expect(
+                unserved?.status == "warning" && unserved?.message.contains("run --queue other") == true,
+                "\(unserved as Any)"
+            )
+
+            let name = try await fixture.database.query("SELECT current_database()")[0].decode(at: 0, as: String.self)
+            try await fixture.database.execute(
+                SQL(stringLiteral: "ALTER DATABASE \(name) SET default_transaction_read_only = on")
+            )
+            let ended = try await fixture.command("doctor", "--json")
+            #expect(ended.exit == .code(78))
+            #expect(try checks(ended)["database"]?.message.contains("is read-only") == true)
         }
     }
 

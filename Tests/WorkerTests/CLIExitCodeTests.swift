@@ -16,6 +16,13 @@ struct CLIExitCodeTests {
             let bad = try fixture.programs.write("nom;siret\nB;\(SandboxWorld.siret(2))\nC;12\n", to: "bad.csv")
             let troubled = try await fixture.command("bulk", "create-clients", bad, "--wait", "--skip-invalid")
             #expect(troubled.exit == .code(1), "\(troubled.stderr)")
+            let started = try worker.lines("The run has started")
+            #expect(started.count == 2 && started[0].contains("run=1"), "\(started)")
+            let finished = try worker.lines("The run is finished")
+            #expect(
+                finished.count == 2 && finished[0].contains("done=1") && finished[0].contains("run=1"),
+                "\(finished)"
+            )
             #expect(troubled.stdout.contains("bulk-runs rows 2 --output"), "what to do next: \(troubled.stdout)")
             worker.signal(SIGTERM)
             #expect(try await worker.waitForExit().exit == .code(0))
@@ -32,6 +39,19 @@ struct CLIExitCodeTests {
             expectFailure(try await fixture.command("jobs", "show", "7"), 64, "jobs list")
             expectFailure(try await fixture.command("jobs", "retry", "7"), 64, "jobs list")
             expectFailure(try await fixture.command("jobs", "cancel", "7"), 64, "jobs list")
+            for option in ["--queue", "--unique-key", "--concurrency-key"] {
+                let long = String(repeating: "a", count: 9_000)
+                let ended = try await fixture.command(
+                    "jobs",
+                    "enqueue",
+                    "finish-run",
+                    "--args",
+                    #"{"run": 1}"#,
+                    option,
+                    long
+                )
+                #expect(ended.exit == .code(64) && ended.stderr.contains("1 to 500 bytes"), "\(ended.stderr)")
+            }
             for arguments in [["--nope"], ["bulk"], ["run", "--concurrency", "0"], ["jobs", "list", "--limit", "0"]] {
                 #expect(try await CLI.run(arguments).exit == .code(64))
             }

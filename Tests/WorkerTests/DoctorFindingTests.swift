@@ -109,6 +109,7 @@ private struct Facts {
             user: "joe",
             database: "x",
             isStandby: false,
+            isReadOnly: false,
             fsync: fsync,
             fullPageWrites: fullPageWrites,
             synchronousCommit: synchronousCommit,

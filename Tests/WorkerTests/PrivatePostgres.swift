@@ -8,7 +8,7 @@ struct PrivatePostgres {
     let url: String
     private let keeper: RunningProgram
 
-    /// Keeps the server, crashes it at SIGUSR1, and starts it again two seconds later. scripts/lib.sh ends it when
+    /// Keeps the server, crashes it at SIGUSR1, and starts it again two seconds later; at SIGUSR2 for good. scripts/lib.sh ends it when
     /// this program is gone.
     private static let script = """
         source "$0/scripts/lib.sh"
@@ -16,6 +16,7 @@ struct PrivatePostgres {
         # The machine goes on, so what was written is not lost; what was committed must have been written.
         start_postgres -c fsync=off -c log_statement=all
         trap 'crash_postgres; say "crashed"; sleep 2; run_postgres; say "running again"' USR1
+        trap 'crash_postgres; say "gone"' USR2
         echo "$DATABASE_URL"
         while sleep 0.1; do :; done
         """
@@ -45,5 +46,11 @@ struct PrivatePostgres {
     func crash() async throws {
         keeper.signal(SIGUSR1)
         try await keeper.waitForLine("running again", within: .seconds(60))
+    }
+
+    /// Crashes the server, which stays away.
+    func crashForGood() async throws {
+        keeper.signal(SIGUSR2)
+        try await keeper.waitForLine("gone", within: .seconds(60))
     }
 }

@@ -35,6 +35,38 @@ struct RateTests {
         }
     }
 
+    @Test func `a limit that the server closed for a year is closed for an hour, or until somebody opens it`()
+        async throws
+    {
+        let absurd = FaultRule(.throttle, on: "createClient") {
+            ($0.from, $0.to, $0.retryAfter, $0.retryAfterSeconds) = (1, 1, .seconds, 31_536_000)
+        }
+        try await WorkerFixture.with(faults: [absurd]) { fixture in
+            let workers = [
+                try await fixture.livingWorker("--concurrency", "2"),
+                try await fixture.livingWorker("--concurrency", "2"),
+            ]
+            let run = try await fixture.importClients(8)
+            try await fixture.until(
+                "SELECT blocked_until BETWEEN now() + interval '50 minutes' AND now() + interval '1 hour' FROM queue.rate_limits"
+            )
+            let lines = try await eventually("a worker says what it heard") {
+                let lines = try workers.flatMap { try $0.lines("very long pause") }
+                return lines.isEmpty ? nil : lines
+            }
+            #expect(lines[0].contains("31536000") && lines[0].contains("warning"), "\(lines)")
+            let doctor = try await fixture.command("doctor")
+            #expect(doctor.stdout.contains("status --reopen"), "\(doctor.stdout)")
+            let opened = try await fixture.command("status", "--reopen")
+            #expect(opened.exit == .code(0) && opened.stderr.contains("let through again"))
+            try await fixture.until(
+                "SELECT state = 'finished' FROM factpulse.bulk_runs WHERE id = \(run)",
+                within: .seconds(150)
+            )
+            #expect(try await fixture.number("SELECT count(*) FROM factpulse.bulk_rows WHERE state = 'done'") == 8)
+        }
+    }
+
     /// Seconds since some midnight before.
     private func seconds(_ time: String) throws -> Double {
         // 2026-01-02T03:04:05.000006Z

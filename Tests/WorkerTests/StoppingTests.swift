@@ -93,4 +93,71 @@ struct StoppingTests {
             try await fixture.until("SELECT state = 'finished' FROM factpulse.bulk_runs WHERE id = \(run)")
         }
     }
+
+    @Test func `a draining worker does not wait for a limit that stays closed: it exits 75 and says what is left`()
+        async throws
+    {
+        let closed = FaultRule(.throttle, on: "createClient") {
+            ($0.retryAfter, $0.retryAfterSeconds) = (.seconds, 3_000)
+        }
+        try await WorkerFixture.with(faults: [closed]) { fixture in
+            _ = try await fixture.importClients(10)
+            let ended = try await fixture.worker("--drain").waitForExit()
+            #expect(ended.exit == .code(75), "\(ended.stderr)")
+            #expect(ended.errorLine?.contains("10 jobs") == true, "\(ended.stderr)")
+            #expect(!ended.stderr.contains("heartbeat"), "\(ended.stderr)")
+        }
+    }
+
+    @Test func `a draining worker that leaves a job for another day exits 75`() async throws {
+        try await WorkerFixture.with { fixture in
+            try await fixture.database.execute(
+                "SELECT queue.enqueue('finish-run', '{\"run\": 1}', run_at => now() + interval '1 day')"
+            )
+            let ended = try await fixture.worker("--drain").waitForExit()
+            #expect(ended.exit == .code(75) && ended.errorLine?.contains("1 job ") == true, "\(ended.stderr)")
+        }
+    }
+
+    @Test func `a draining worker whose credentials are refused exits 77, whatever there is to do`() async throws {
+        try await WorkerFixture.with { fixture in
+            let wrong = ["FACTPULSE_PASSWORD": "wrong"]
+            #expect(try await fixture.worker("--drain", settings: wrong).waitForExit().exit == .code(77))
+            let run = try await fixture.importClients(3)
+            let ended = try await fixture.worker("--drain", settings: wrong).waitForExit()
+            #expect(ended.exit == .code(77) && ended.errorLine?.contains("credentials") == true, "\(ended.stderr)")
+            try await fixture.until("SELECT state = 'paused' FROM factpulse.bulk_runs WHERE id = \(run)")
+            let blocked = try await fixture.worker("--drain").waitForExit()
+            #expect(
+                blocked.exit == .code(75) && blocked.errorLine?.contains("1 paused run") == true,
+                "\(blocked.stderr)"
+            )
+        }
+    }
+
+    @Test func `a database that is away is given up by a draining worker; another one waits, and obeys SIGTERM`()
+        async throws
+    {
+        try await WorkerFixture.with { fixture in
+            let away = ["DATABASE_URL": "postgresql://postgres@127.0.0.1:1/x"]
+            let draining = try fixture.worker("--drain", settings: away)
+            let endless = try fixture.worker(settings: away)
+            try await endless.waitForLine("cannot be reached; trying again")
+            endless.signal(SIGTERM)
+            let stopped = try await endless.waitForExit()
+            #expect(stopped.exit == .code(0) && stopped.stderr.contains("Stopped while it waited"), "\(stopped.stderr)")
+            let ended = try await draining.waitForExit(within: .seconds(120))
+            #expect(ended.exit == .code(69), "\(ended.stderr)")
+        }
+    }
+
+    @Test func `a draining worker whose database goes away gives it up`() async throws {
+        try await WorkerFixture.withPrivatePostgres(faults: Self.slow(60_000)) { fixture, server in
+            _ = try await fixture.importClients(1)
+            let worker = try await fixture.livingWorker("--drain")
+            try await inFlight(1, fixture)
+            try await server.crashForGood()
+            #expect(try await worker.waitForExit(within: .seconds(180)).exit == .code(69))
+        }
+    }
 }

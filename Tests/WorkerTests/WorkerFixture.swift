@@ -104,6 +104,14 @@ struct WorkerFixture: Sendable {
         settings: [String: String] = [:],
         within limit: Duration = .seconds(60)
     ) async throws -> RunningProgram.Ended {
+        try await command(arguments, settings: settings, within: limit)
+    }
+
+    func command(
+        _ arguments: [String],
+        settings: [String: String] = [:],
+        within limit: Duration = .seconds(60)
+    ) async throws -> RunningProgram.Ended {
         try await programs.run(
             "factpulse-worker",
             arguments,

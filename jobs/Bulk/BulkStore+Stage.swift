@@ -13,9 +13,8 @@ extension BulkStore {
         case busy
     }
 
-    /// Who a run is: the same file with the same options, for the same account, is the same run.
+    /// Who a run is: the same file with the same options is the same run.
     package static func identity(
-        account: Account,
         operation: BulkOperation,
         digest: String,
         file: RowFile
@@ -25,16 +24,17 @@ extension BulkStore {
         )
         let options = file.options
         return
-            "\(account.name) \(operation.rawValue) \(digest) \(mapping) fix=\(options.fix) siret=\(options.siretCheck.rawValue) "
+            "\(operation.rawValue) \(digest) \(mapping) fix=\(options.fix) siret=\(options.siretCheck.rawValue) "
             + "names=\(options.allowSameName)" + (options.rotate ? " rotate" : "")
     }
 
     /// Writes every row of a file and the job that starts the run, all in one transaction or nothing.
     /// - Parameters:
+    ///   - account: Whose the database is, or becomes. The API has accepted its credentials.
     ///   - forceNew: Makes another run of a file that has one.
     ///   - vault: Where the secrets of the file go, for an operation that has some.
     ///   - progress: Told how many rows were written so far.
-    /// - Throws: ``FileError``, `PostgresError`; nothing was written then.
+    /// - Throws: ``FileError``, ``OtherAccount``, `PostgresError`; nothing was written then.
     package func stage(
         _ file: BulkFile,
         account: Account,
@@ -46,13 +46,7 @@ extension BulkStore {
         progress: @Sendable (_ rows: Int) -> Void
     ) async throws -> Staged {
         precondition(vault != nil || !operation.schema.hasSecrets, "\(operation.rawValue) needs a vault")
-        // By itself: others with other files must not have to wait until this one is staged.
-        try await database.execute(
-            """
-            INSERT INTO factpulse.accounts (name)
-            SELECT \(account.name) WHERE NOT EXISTS (SELECT FROM factpulse.accounts WHERE name = \(account.name)) ON CONFLICT DO NOTHING
-            """
-        )
+        let accountID = try await account.bind(database)
         let staged = try await database.transaction { transaction -> Staged in
             let format = file.file.format
             // A long file is one long statement.
@@ -61,14 +55,12 @@ extension BulkStore {
             let rows = try await transaction.query(
                 """
                 INSERT INTO factpulse.bulk_runs (account_id, operation, file_name, identity, columns, delimiter, encoding, row_count)
-                SELECT a.id, \(operation), \(fileName), \(identity) || CASE WHEN \(forceNew) AND n.earlier > 0 THEN ' #' || n.earlier + 1 ELSE '' END,
+                SELECT \(accountID)::int, \(operation), \(fileName), \(identity) || CASE WHEN \(forceNew) AND n.earlier > 0 THEN ' #' || n.earlier + 1 ELSE '' END,
                        \(format.columns), \(format.delimiter.name), \(format.encoding.rawValue), 0
-                  FROM factpulse.accounts a,
-                       (SELECT count(*) AS earlier FROM factpulse.bulk_runs
+                  FROM (SELECT count(*) AS earlier FROM factpulse.bulk_runs
                          WHERE identity = \(identity) OR starts_with(identity, \(identity) || ' #')) n
-                 WHERE a.name = \(account.name)
                 ON CONFLICT (identity) DO NOTHING
-                RETURNING id, account_id
+                RETURNING id
                 """
             )
             guard let row = rows.first else {
@@ -77,7 +69,7 @@ extension BulkStore {
                 )
                 return .known(run: try known[0].decode(at: 0, as: Int64.self))
             }
-            let (run, accountID) = try row.decode((Int64.self, Int64.self))
+            let run = try row.decode(at: 0, as: Int64.self)
             let count = try await copy(file, operation, accountID, into: run, in: transaction, progress: progress)
             if let vault { try await keepSecrets(of: file, run, vault, in: transaction) }
             try await transaction.execute("UPDATE factpulse.bulk_runs SET row_count = \(count) WHERE id = \(run)")

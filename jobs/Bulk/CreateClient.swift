@@ -24,15 +24,13 @@ package struct CreateClient: JobHandler {
     package static let policy = JobPolicy(
         description: "Creates the client of one row of a bulk run",
         arguments: ["run": .number, "row": .number],
-        // A worker dies with up to all of its jobs in hand, and one row must not suffer for its neighbours.
-        maximumCrashes: 10,
         timeout: .seconds(180)
     )
 
     private let api: FactPulseClient
     private let account: Account
     private let times: SettleTimes
-    private let doubts = Doubts()
+    private let trusted = TrustedRuns()
     private let denials = Denials()
 
     package init(api: FactPulseClient, account: Account, times: SettleTimes) {
@@ -49,7 +47,7 @@ package struct CreateClient: JobHandler {
             times: times,
             context: context
         )
-        if doubts.contains(arguments.run), let outcome = try await writer.passOver() { return outcome }
+        if !trusted.contains(arguments.run), let outcome = try await writer.passOver() { return outcome }
         // The permit and the token first: once the intent is written, nothing is left to wait for.
         let admission: Admission
         do {
@@ -59,10 +57,10 @@ package struct CreateClient: JobHandler {
         }
         let intent = ContinuousClock.now
         guard let request = try await writer.beginSending() else {
-            doubts.insert(arguments.run)
+            trusted.remove(arguments.run)
             return try await writer.passOver() ?? .snooze(.seconds(1))
         }
-        doubts.remove(arguments.run)
+        trusted.insert(arguments.run)
         let guarded = api.guarded(since: intent, times, context)
         CrashPoint.reached("after-intent")
         let answer: Result<ClientDetail, FactPulseError>
@@ -97,7 +95,7 @@ package struct CreateClient: JobHandler {
         -> JobOutcome
     {
         switch CreateAnswer(.failure(error)) {
-        case .pause(let reason): try await context.pause(run: writer.run, reason)
+        case .pause(let reason): try await context.pause(run: writer.run, of: account, reason)
         case .again(let wait): .snooze(wait)
         // No create call was made: whatever the prelude failed with, the row has lost nothing.
         case .done, .failed, .denied, .uncertain: .snooze(.seconds(5))
@@ -125,9 +123,10 @@ private final class Denials: Sendable {
     }
 }
 
-/// Runs of which a row was not to be sent, when this worker last tried: their rows are looked at before a permit is
-/// spent on them. So a cancelled run costs no permits, and one that goes well costs no further statement.
-private final class Doubts: Sendable {
+/// Runs of which a row was sent, when this worker last tried. Rows of others are looked at before a permit is spent on
+/// them, and before the API is asked on behalf of whoever they belong to. So a cancelled run costs no permits, and one that
+/// goes well costs no further statement.
+private final class TrustedRuns: Sendable {
     private let runs = Mutex<Set<Int64>>([])
 
     func contains(_ run: Int64) -> Bool { runs.withLock { $0.contains(run) } }

@@ -40,7 +40,8 @@ struct CreateRowWriter: Sendable {
     func passOver() async throws -> JobOutcome? {
         let rows = try await context.write(
             """
-            UPDATE factpulse.bulk_rows r SET state = 'uncertain', updated_at = now()
+            UPDATE factpulse.bulk_rows r
+               SET state = 'uncertain', error_code = 'ANSWER_LOST', error = 'the worker that made the call vanished', updated_at = now()
              WHERE r.run_id = \(run) AND r.row = \(row) AND r.state = 'sending'
                AND NOT EXISTS (SELECT FROM queue.leases l WHERE l.job_id = r.job_id AND l.token = r.token)
             RETURNING \(SettleCreates.enqueue(for: "r.account_id", at: "r.settle_until"))
@@ -94,7 +95,7 @@ struct CreateRowWriter: Sendable {
             return .snooze(wait)
         case .pause(let reason):
             try await end(Self.notSent)
-            return try await context.pause(run: run, reason)
+            return try await context.pause(run: run, of: account, reason)
         case .uncertain(let reason):
             try await end(
                 "state = 'uncertain', error_code = 'ANSWER_LOST', error = \(reason)",

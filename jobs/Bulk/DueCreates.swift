@@ -20,7 +20,8 @@ struct DueCreates: Sendable {
             // Calls whose worker vanished and whose job will not come back; and calls of whoever, which nobody waits for
             // any longer.
             """
-            UPDATE factpulse.bulk_rows r SET state = 'uncertain', updated_at = now()
+            UPDATE factpulse.bulk_rows r
+               SET state = 'uncertain', error_code = 'ANSWER_LOST', error = 'the worker that made the call vanished', updated_at = now()
              WHERE r.state = 'sending' AND r.operation = 'create-clients' AND r.account_id = \(account)
                AND (r.settle_until < now()
                     OR NOT EXISTS (SELECT FROM queue.leases l WHERE l.job_id = r.job_id AND l.token = r.token)
@@ -75,30 +76,30 @@ struct DueCreates: Sendable {
                                                               < f.sent_at - interval '1 day' THEN 'exists'
                                 WHEN f.same_siret <> '{}' THEN 'adopted'
                                 WHEN f.namesakes <> '{}' THEN 'namesake'
-                                WHEN f.absences = 0 THEN 'absent once'
+                                WHEN f.absences = 0 THEN 'absent_once'
                                 WHEN b.state = 'cancelled' THEN 'cancelled'
-                                WHEN f.attempt >= \(Self.maximumCalls) THEN 'never created'
+                                WHEN f.attempt >= \(Self.maximumCalls) THEN 'never_created'
                                 ELSE 'absent' END AS verdict
                       FROM found f JOIN factpulse.bulk_runs b ON b.id = f.run_id
                 )
                 UPDATE factpulse.bulk_rows r
                    SET state = CASE j.verdict WHEN 'adopted' THEN 'done' WHEN 'exists' THEN 'exists'
                                WHEN 'several' THEN 'needs_review' WHEN 'namesake' THEN 'needs_review'
-                               WHEN 'absent once' THEN 'uncertain' WHEN 'cancelled' THEN 'skipped'
-                               WHEN 'never created' THEN 'failed' ELSE 'ready' END,
+                               WHEN 'absent_once' THEN 'uncertain' WHEN 'cancelled' THEN 'skipped'
+                               WHEN 'never_created' THEN 'failed' ELSE 'ready' END,
                        uid = CASE WHEN j.verdict IN ('adopted', 'exists') THEN j.same_siret[1] END,
                        adopted = j.verdict = 'adopted',
                        candidates = CASE j.verdict WHEN 'several' THEN j.same_siret WHEN 'namesake' THEN j.namesakes END,
-                       absences = CASE WHEN j.verdict = 'absent once' THEN 1 ELSE r.absences END,
-                       absent_at = CASE WHEN j.verdict = 'absent once' THEN j.began_at ELSE r.absent_at END,
+                       absences = CASE WHEN j.verdict = 'absent_once' THEN 1 ELSE r.absences END,
+                       absent_at = CASE WHEN j.verdict = 'absent_once' THEN j.began_at ELSE r.absent_at END,
                        error_code = CASE j.verdict WHEN 'several' THEN 'SEVERAL_MATCH' WHEN 'namesake' THEN 'ONLY_NAME_MATCHES'
-                                    WHEN 'never created' THEN 'NEVER_CREATED' WHEN 'absent once' THEN r.error_code END,
+                                    WHEN 'never_created' THEN 'NEVER_CREATED' WHEN 'absent_once' THEN r.error_code END,
                        error = CASE WHEN j.verdict IN ('several', 'namesake')
                                     THEN 'the answer to the create call was lost; see candidates and decide: bulk-runs resolve'
-                                    WHEN j.verdict = 'never created'
+                                    WHEN j.verdict = 'never_created'
                                     THEN 'the answer was lost ' || r.attempt || ' times and the client is not there; to go on: bulk-runs retry; '
                                          || coalesce(r.error, '')
-                                    WHEN j.verdict = 'absent once' THEN r.error END,
+                                    WHEN j.verdict = 'absent_once' THEN r.error END,
                        updated_at = now()
                   FROM judged j
                  WHERE r.run_id = j.run_id AND r.row = j.row

@@ -13,8 +13,7 @@ package struct FinishRun: JobHandler {
     package static let policy = JobPolicy(
         description: "Closes a bulk run once none of its rows is open",
         arguments: ["run": .number],
-        maximumAttempts: 1_000,
-        maximumCrashes: 1_000
+        maximumAttempts: 1_000
     )
 
     private static let lookAgain = Duration.seconds(1)
@@ -39,34 +38,65 @@ package struct FinishRun: JobHandler {
             }
             return try await close(run, in: transaction)
         }
-        return isOver ? .completed : .snooze(Self.lookAgain)
+        guard isOver else { return .snooze(Self.lookAgain) }
+        let store = BulkStore(context.store.database)
+        if let run = try await store.run(arguments.run), run.state == .finished {
+            let counts = try await store.counts(of: run.id)
+            context.logger.info("The run is finished", metadata: counts.metadata(of: run.id))
+        }
+        return .completed
     }
 
     /// Rows whose job ended without an answer, for reasons of our own, get another, but not for ever. What a lost answer of
     /// a create call came to is settled for all rows at once, of other calls by the row's own job.
     private func releaseOrphans(of run: LockedRun, in transaction: Transaction) async throws {
         let (kind, states) = (run.operation.jobKind, run.operation == .createClients ? ["ready"] : Self.unanswered)
-        let orphans: SQL = """
+        let found = try await transaction.query(
+            """
             SELECT r.row FROM factpulse.bulk_rows r
              WHERE r.run_id = \(run.id) AND r.state = ANY (\(states))
                AND NOT EXISTS (SELECT FROM queue.unique_keys u WHERE u.kind = \(kind) AND u.key = r.run_id || ':' || r.row)
              ORDER BY r.row LIMIT \(Self.slice)
             """
+        )
+        let orphans = try found.map { try $0.decode(at: 0, as: Int64.self) }
+        if orphans.isEmpty { return }
+        try await setAside(orphans, of: run, in: transaction)
         try await transaction.execute(
             """
             UPDATE factpulse.bulk_rows
                SET state = 'needs_review', error_code = 'JOB_FAILED', updated_at = now(),
                    error = 'its job ended several times without an answer; see: factpulse-worker jobs list --state failed'
-             WHERE run_id = \(run.id) AND row = ANY (ARRAY(\(orphans))) AND releases >= \(Self.maximumReleases)
+             WHERE run_id = \(run.id) AND row = ANY (\(orphans)) AND state = ANY (\(states)) AND releases >= \(Self.maximumReleases)
                AND updated_at < now() - interval '1 minute'
             """
         )
         try await transaction.execute(
             """
             UPDATE factpulse.bulk_rows r SET releases = r.releases + 1, updated_at = now()
-             WHERE r.run_id = \(run.id) AND r.row = ANY (ARRAY(\(orphans)))
+             WHERE r.run_id = \(run.id) AND r.row = ANY (\(orphans))
                AND r.state = ANY (\(states)) AND r.releases < \(Self.maximumReleases)
             RETURNING \(ReleaseRow.enqueue(kind, run: "r.run_id", row: "r.row", uid: "r.uid"))
+            """
+        )
+    }
+
+    /// Rows whose job was quarantined get no other: nobody knows what it does to a worker. What was not sent is compared with
+    /// the server before it is sent after all.
+    private func setAside(_ rows: [Int64], of run: LockedRun, in transaction: Transaction) async throws {
+        try await transaction.execute(
+            """
+            UPDATE factpulse.bulk_rows r
+               SET state = CASE r.state WHEN 'ready' THEN 'failed' ELSE 'needs_review' END, error_code = 'JOB_QUARANTINED',
+                   updated_at = now(),
+                   error = 'the workers that ran its job ' || q.id || ' did not survive it; find out why before you send it again: bulk-runs '
+                           || CASE r.state WHEN 'ready' THEN 'retry' ELSE 'resolve' END
+              FROM (SELECT j.id, j.args -> 'row' AS row, j.ended_at FROM queue.jobs j
+                     WHERE j.id IN (SELECT job_id FROM queue.attempts WHERE outcome = 'crashed')
+                       AND j.state = 'quarantined' AND j.kind = \(run.operation.jobKind) AND j.args -> 'run' = to_jsonb(\(run.id)::bigint)) q
+             WHERE r.run_id = \(run.id) AND r.row = ANY (\(rows)) AND to_jsonb(r.row) = q.row
+               -- A person has sent it again since.
+               AND r.updated_at <= q.ended_at
             """
         )
     }

@@ -19,6 +19,15 @@ extension FactPulseClient {
     }
 }
 
+extension BulkCounts {
+    /// A run and its rows, for the log: only states that some row is in.
+    func metadata(of run: Int64) -> Logger.Metadata {
+        var metadata: Logger.Metadata = ["run": "\(run)"]
+        for state in BulkRowState.allCases where self[state] > 0 { metadata[state.rawValue] = "\(self[state])" }
+        return metadata
+    }
+}
+
 extension JobContext {
     /// Writes what an answer said, again and again while the lease lives: one that cannot be written leaves the row in
     /// doubt. To be shielded from cancellation by the caller.
@@ -39,11 +48,22 @@ extension JobContext {
     }
 
     /// Stops a whole run: what was refused concerns all of its rows. They stay as they are.
-    func pause(run: Int64, _ reason: String) async throws -> JobOutcome {
-        _ = try await write(
-            "UPDATE factpulse.bulk_runs SET state = 'paused', reason = \(reason) WHERE id = \(run) AND state = 'running'"
-        )
-        logger.error("The run is paused", metadata: ["run": "\(run)", "reason": "\(reason)"])
+    func pause(run: Int64, of account: Account, _ reason: String) async throws -> JobOutcome {
+        let paused = try await write(
+            """
+            UPDATE factpulse.bulk_runs SET state = 'paused', reason = \(reason)
+             WHERE id = \(run) AND state = 'running' AND account_id = (SELECT id FROM factpulse.accounts WHERE name = \(account.name))
+            RETURNING id
+            """
+        )[0]
+        // Of all the jobs that were refused at once, one tells it.
+        if !paused.isEmpty {
+            let counts = try await BulkStore(store.database).counts(of: run)
+            logger.error(
+                "The run is paused",
+                metadata: counts.metadata(of: run).merging(["reason": "\(reason)"]) { $1 }
+            )
+        }
         return try .completed(["run": "paused"])
     }
 }

@@ -9,7 +9,7 @@ import Postgres
 /// sweeps, both begun after the server can no longer carry out the call, did not see it.
 package struct SettleCreates: JobHandler {
     package struct Arguments: Codable, Sendable {
-        package var account: Int64
+        package var account: Int32
     }
 
     package static let kind: JobKind = "settle-creates"
@@ -17,7 +17,6 @@ package struct SettleCreates: JobHandler {
         description: "Reads the client list to settle create calls whose answer was lost",
         arguments: ["account": .number],
         maximumAttempts: 1_000,
-        maximumCrashes: 1_000,
         // Each of its steps has a limit of its own, and a long list takes long.
         timeout: nil
     )
@@ -48,7 +47,7 @@ package struct SettleCreates: JobHandler {
     }
 
     package func run(_ arguments: Arguments, _ context: JobContext) async throws -> JobOutcome {
-        let due = DueCreates(account: arguments.account, times: times)
+        let due = DueCreates(account: Int64(arguments.account), times: times)
         let trouble = ListTrouble(context: context)
         guard let (owner, wait) = try await due.next(context) else { return .completed }
         guard owner == account.name else { return account.leave(to: owner, context) }

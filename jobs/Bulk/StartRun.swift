@@ -22,7 +22,6 @@ package struct StartRun: JobHandler {
         description: "Compares the rows of a bulk run with the server and makes their jobs",
         arguments: ["run": .number],
         maximumAttempts: 1_000,
-        maximumCrashes: 100,
         // Each of its steps has a limit of its own, and a long list takes long.
         timeout: nil
     )
@@ -56,7 +55,7 @@ package struct StartRun: JobHandler {
         guard sweep.outcome == .complete else {
             let trouble = ListTrouble(context: context)
             let (inARow, reason) = try await trouble.forget(sweep)
-            if inARow >= Self.mostIncomplete { return try await context.pause(run: arguments.run, reason) }
+            if inARow >= Self.mostIncomplete { return try await context.pause(run: arguments.run, of: account, reason) }
             return trouble.again(after: Self.backoff.delay(after: inARow), reason)
         }
         while try await releaseSlice(arguments.run, batch, sweep.id, context) {
@@ -69,6 +68,8 @@ package struct StartRun: JobHandler {
         }
         CrashPoint.reached("after-seal")
         try await context.store.settleBatch(batch)
+        let counts = try await BulkStore(context.store.database).counts(of: arguments.run)
+        context.logger.info("The run has started", metadata: counts.metadata(of: arguments.run))
         return .completed
     }
 
@@ -88,6 +89,15 @@ package struct StartRun: JobHandler {
                 if let batch = run.batch { try await JobStore.sealBatch(batch, in: transaction) }
                 return (.notNow, run.batch)
             }
+            let isOver = try await transaction.query(
+                """
+                SELECT FROM factpulse.bulk_runs b JOIN queue.batches q ON q.id = b.batch_id AND q.sealed
+                 WHERE b.id = \(id) AND NOT EXISTS (SELECT FROM factpulse.bulk_rows r
+                                                    WHERE r.run_id = b.id AND r.state = 'staged' AND r.row > b.released)
+                """
+            )
+            // A job before this one has made all of them, and died before it could say so.
+            if !isOver.isEmpty { return (.notNow, run.batch) }
             let isOpen = try await transaction.query("SELECT FROM queue.batches WHERE id = \(run.batch) AND NOT sealed")
             if let batch = run.batch, !isOpen.isEmpty { return (.batch(batch), nil) }
             let batch = try await JobStore.openBatch(
@@ -110,7 +120,7 @@ package struct StartRun: JobHandler {
     private func handle(_ error: FactPulseError, _ run: Int64, _ context: JobContext) async throws -> JobOutcome {
         switch error.outcome {
         case .credentialsRefused, .unauthorized, .refused:
-            return try await context.pause(run: run, "\(error)")
+            return try await context.pause(run: run, of: account, "\(error)")
         case .notSent, .throttled, .uncertain:
             return ListTrouble(context: context).again(error)
         }

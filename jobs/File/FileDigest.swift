@@ -15,6 +15,15 @@ package enum FileDigest {
             offset += count
         }
         try file.checkUnchanged()
-        return hash.finalize().map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
+        return text(hash.finalize())
+    }
+
+    /// SHA-256 of a text in UTF-8, in the same form.
+    static func sha256(text: String) -> String {
+        self.text(SHA256.hash(data: Array(text.utf8)))
+    }
+
+    private static func text(_ digest: SHA256Digest) -> String {
+        digest.map { byte in (byte < 16 ? "0" : "") + String(byte, radix: 16) }.joined()
     }
 }

@@ -28,7 +28,6 @@ package struct RotateDueKeys: JobHandler {
         description: "Rotates the keys that have become too old, in canary order",
         arguments: ["every": .optionalNumber, "limit": .optionalNumber, "width": .optionalNumber],
         maximumAttempts: 20,
-        maximumCrashes: 20,
         timeout: .seconds(60)
     )
 
@@ -61,7 +60,7 @@ package struct RotateDueKeys: JobHandler {
         var progress = try await campaign.progress(in: transaction)
         let places = progress.places(width: max(1, arguments.width ?? 2), limit: max(1, arguments.limit ?? 1_000))
         if places > 0 {
-            let interval = Duration.seconds(max(1, arguments.every ?? 90) * 86_400)
+            let interval = Duration.seconds(min(max(1, arguments.every ?? 90), 36_500) * 86_400)
             let due = try await KeyOverview.due(every: interval, limit: places, unless: campaign.has, in: transaction)
             for key in due { try await campaign.begin(key.client, in: transaction) }
             progress.begun += due.count

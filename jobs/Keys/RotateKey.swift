@@ -27,7 +27,6 @@ package struct RotateKey: JobHandler {
         arguments: ["client": .string, "resume": .optionalBoolean],
         // A worker dies with all of its jobs in hand, and no key is worth giving up for its neighbours.
         maximumAttempts: 20,
-        maximumCrashes: 20,
         timeout: .seconds(180)
     )
 

@@ -6,18 +6,14 @@ import Postgres
 /// Brings `factpulse.clients` to what the server's client list says.
 package struct SyncClients: JobHandler {
     package struct Arguments: Codable, Sendable {
-        /// Whose clients; `nil`: of whichever account the worker has.
-        package var account: String?
         /// Lets any number of clients be marked as deleted.
         package var allowMassDelete: Bool?
 
-        package init(account: String? = nil, allowMassDelete: Bool? = nil) {
-            self.account = account
+        package init(allowMassDelete: Bool? = nil) {
             self.allowMassDelete = allowMassDelete
         }
 
         private enum CodingKeys: String, CodingKey {
-            case account
             case allowMassDelete = "allow_mass_delete"
         }
     }
@@ -47,8 +43,7 @@ package struct SyncClients: JobHandler {
     package static let kind: JobKind = "sync-clients"
     package static let policy = JobPolicy(
         description: "Brings the local table of clients to what the server's list says",
-        arguments: ["account": .optionalString, "allow_mass_delete": .optionalBoolean],
-        maximumCrashes: 10,
+        arguments: ["allow_mass_delete": .optionalBoolean],
         // Each of its steps has a limit of its own, and a long list takes long.
         timeout: nil
     )
@@ -65,7 +60,6 @@ package struct SyncClients: JobHandler {
     }
 
     package func run(_ arguments: Arguments, _ context: JobContext) async throws -> JobOutcome {
-        if let owner = arguments.account, owner != account.name { return account.leave(to: owner, context) }
         do {
             return try await sync(arguments, context)
         } catch let error as FactPulseError where !error.isWorthRetrying {
@@ -74,7 +68,7 @@ package struct SyncClients: JobHandler {
     }
 
     private func sync(_ arguments: Arguments, _ context: JobContext) async throws -> JobOutcome {
-        let id = try await account.id(context)
+        let id = try await account.id(api, context)
         try await Promise(account: id, stream: "clients", maxAge: maxAge).keep(in: context.store.database)
         let sweep = try await ClientSweep(api: api, context: context).run(
             purpose: Self.kind.rawValue,

@@ -24,21 +24,16 @@ package struct SyncStore: Sendable {
 
     /// Enqueues a sync of the client list, or finds the one that waits or runs.
     /// - Returns: its job.
-    package func startClients(account: Account, allowMassDelete: Bool) async throws -> Int64 {
-        let arguments = SyncClients.Arguments(
-            account: account.name,
-            allowMassDelete: allowMassDelete ? true : nil
-        )
+    package func startClients(allowMassDelete: Bool) async throws -> Int64 {
+        let arguments = SyncClients.Arguments(allowMassDelete: allowMassDelete ? true : nil)
         // One that may bury more does not hide behind one that may not.
-        let key = account.name + (allowMassDelete ? " --allow-mass-delete" : "")
-        return try await start(SyncClients.kind, arguments, key)
+        return try await start(SyncClients.kind, arguments, allowMassDelete ? "allow-mass-delete" : "clients")
     }
 
     /// Enqueues a plan of PDP reads, or finds the one that waits or runs.
     /// - Returns: its job.
-    package func startPDP(account: Account, all: Bool) async throws -> Int64 {
-        let arguments = SyncPDP.Arguments(account: account.name, all: all ? true : nil)
-        return try await start(SyncPDP.kind, arguments, account.name + (all ? " --all" : ""))
+    package func startPDP(all: Bool) async throws -> Int64 {
+        try await start(SyncPDP.kind, SyncPDP.Arguments(all: all ? true : nil), all ? "all" : "due")
     }
 
     private func start(_ kind: JobKind, _ arguments: some Encodable, _ key: String) async throws -> Int64 {

@@ -28,7 +28,7 @@ CREATE TABLE queue.jobs (
     queue            text NOT NULL CHECK (octet_length(queue) BETWEEN 1 AND 500),
     priority         int NOT NULL,                    -- the smaller number runs first
     attempt          int NOT NULL DEFAULT 0,          -- attempts that ended and counted; the running one is not among them
-    crashes          int NOT NULL DEFAULT 0,          -- how often its worker vanished while it ran
+    crashes          int NOT NULL DEFAULT 0,          -- how often it was to blame that its worker vanished
     max_attempts     int NOT NULL CHECK (max_attempts BETWEEN 1 AND 1000),
     unique_key       text,
     -- Of the jobs that share one, at most one runs. Short: what an index cannot hold would end each claim of it.
@@ -78,8 +78,15 @@ CREATE TABLE queue.leases (
     job_id      bigint PRIMARY KEY,
     token       bigint NOT NULL,
     worker_id   bigint NOT NULL,
+    -- It is the one suspect that this worker runs: see queue.suspect_lane.
+    suspect     boolean NOT NULL DEFAULT false,
     started_at  timestamptz NOT NULL DEFAULT now()
 ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_cost_delay = 0);
+
+-- Where jobs of a queue are ready that ran on a worker which vanished, if another job may as well have been the cause. A
+-- worker takes one of them at a time, beside others that are under no suspicion: if it vanishes again, that one is blamed.
+CREATE FUNCTION queue.suspect_lane(queue text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT queue || ' (suspects)' $$;
 
 -- Concurrency keys. A job that runs holds its key: it has a row here exactly as long as it has a lease. A claim that
 -- meets a held key takes the job aside, to queue.parked, where no claim walks over it again. Whatever ends a lease then
@@ -177,7 +184,7 @@ SELECT j.id,
   LEFT JOIN queue.leases l ON l.job_id = j.id AND j.state = 'pending'
   LEFT JOIN queue.workers w ON w.id = l.worker_id
   LEFT JOIN queue.scheduled s ON s.job_id = j.id AND j.state = 'pending'
-  LEFT JOIN queue.parked p ON p.concurrency_key = j.concurrency_key AND p.queue = j.queue AND p.priority = j.priority
+  LEFT JOIN queue.parked p ON p.concurrency_key = j.concurrency_key AND p.queue IN (j.queue, queue.suspect_lane(j.queue)) AND p.priority = j.priority
                           AND p.job_id = j.id AND j.state = 'pending';
 CREATE INDEX scheduled_by_job ON queue.scheduled (job_id);
 

@@ -2,11 +2,12 @@
 
 CREATE SCHEMA factpulse;
 
--- An account on a server. What a rehearsal against one server learned says nothing about another.
+-- The account on a server that this database works for: one, since what was learned with it says nothing about another.
 CREATE TABLE factpulse.accounts (
     id    int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name  text NOT NULL UNIQUE                        -- address of the API / e-mail
 );
+CREATE UNIQUE INDEX accounts_one ON factpulse.accounts ((true));
 
 CREATE TABLE factpulse.bulk_runs (
     id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -17,7 +18,7 @@ CREATE TABLE factpulse.bulk_runs (
     -- concerns all rows; finished: no row is open; cancelled: by an operator, no further row is sent.
     state        text NOT NULL DEFAULT 'staged' CHECK (state IN ('staged', 'running', 'paused', 'finished', 'cancelled')),
     file_name    text NOT NULL,
-    -- The account, the operation, the digest of the file and the options that change what a row means: the same file again
+    -- The operation, the digest of the file and the options that change what a row means: the same file again
     -- is the same run.
     identity     text NOT NULL UNIQUE,
     columns      text[] NOT NULL,

@@ -21,10 +21,9 @@ struct BulkImport {
         _ = try settings.factPulse()
         if operation.schema.hasSecrets || following.deliverCommand != nil { _ = try settings.custody() }
         if let result = following.result { try await Self.checkWritable(result) }
-        let database = try await settings.openDatabase(logger)
+        let database = try await settings.openOwnDatabase(logger)
         let store = BulkStore(database)
         let identity = BulkStore.identity(
-            account: settings.account,
             operation: operation,
             digest: try await digest(),
             file: checked.file.file

@@ -1,7 +1,7 @@
 /// Everything that the doctor looks at, in the order of the report.
 enum Check: String, CaseIterable, Encodable, Sendable {
     case settings, secrets
-    case database, schema, rights, durability, connections, pooler, transactions
+    case database, schema, rights, account, durability, connections, pooler, transactions
     case workers, rateLimit = "rate limit", jobs, batches, runs, rows, sync
     case api, credentials, clients, quota
     case clock
@@ -13,7 +13,7 @@ enum Check: String, CaseIterable, Encodable, Sendable {
         case .secrets, .database, .api: .settings
         case .schema, .durability, .connections, .pooler, .transactions, .clock: .database
         case .rights: .schema
-        case .workers, .runs, .sync: .rights
+        case .account, .workers, .runs, .sync: .rights
         case .rateLimit, .jobs, .batches: .workers
         case .rows: .runs
         case .credentials: .api

@@ -55,6 +55,13 @@ struct DatabaseExamination {
                 "the server is a standby, which cannot be written: name its primary in DATABASE_URL"
             )
         }
+        if facts.isReadOnly {
+            return .failed(
+                .configuration,
+                "the database is read-only: ALTER DATABASE \(facts.database) or ALTER ROLE \(facts.user) RESET "
+                    + "default_transaction_read_only"
+            )
+        }
         return .ok("PostgreSQL \(facts.versionName), database \(facts.database), user \(facts.user)")
     }
 
@@ -71,6 +78,7 @@ struct DatabaseExamination {
         if await diagnosis.look(.schema, { try await schema(database) }),
             await diagnosis.look(.rights, { try await rights(database, facts) })
         {
+            await diagnosis.look(.account) { try await account(database) }
             workers = await examineWork(database)
         }
         diagnosis[.connections] = ServerChecks.connections(facts, workers: workers, pool: settings.databasePool)
@@ -82,6 +90,14 @@ struct DatabaseExamination {
         let newer = try await migrator.status().filter { !$0.isShipped }
         guard let newest = newer.last else { return .ok("up to date") }
         return .ok("newer than this program (migration \(newest.version)), which works with it")
+    }
+
+    private func account(_ database: Database) async throws -> Finding {
+        if settings.credentials != nil { try await settings.account.check(database) }
+        guard let owner = try await Account.owner(of: database) else {
+            return .ok("none yet: the first that uses the database makes it its own")
+        }
+        return .ok("the database works for \(owner.name)")
     }
 
     private func rights(_ database: Database, _ facts: ServerFacts) async throws -> Finding {

@@ -8,7 +8,11 @@ enum QueueChecks {
         guard !living.isEmpty else {
             let waiting = queue.depths.reduce(0) { $0 + $1.ready + $1.scheduled + $1.parked + $1.running }
             let jobs = waiting > 0 ? ", and \(waiting.counted("job")) wait" : ""
-            return .warning("none is running\(jobs): start one with factpulse-worker run")
+            return .warning("none is running\(jobs): start one with \(start(for: queue))")
+        }
+        if !queue.unserved.isEmpty {
+            let jobs = queue.unserved.map { "\($0.jobs.counted("job")) in \($0.queue)" }.joined(separator: ", ")
+            return .warning("no worker serves \(jobs): start one with \(start(for: queue))")
         }
         let foreign = Set(living.map(\.version)).subtracting([FactPulseWorker.version]).sorted()
         guard foreign.isEmpty else {
@@ -20,6 +24,13 @@ enum QueueChecks {
         return .ok("\(living.counted) of version \(FactPulseWorker.version)")
     }
 
+    /// The command that serves the queues where jobs wait.
+    private static func start(for queue: QueueOverview) -> String {
+        let names = queue.unserved.map(\.queue)
+        let options = names == ["default"] ? "" : names.map { " --queue \($0)" }.joined()
+        return "factpulse-worker run\(options)"
+    }
+
     static func rateLimit(_ queue: QueueOverview, _ settings: Settings) -> Finding {
         guard let limit = queue.rateLimits.first(where: { $0.name == settings.account.name }) else {
             return .ok("no worker has run yet for this account")
@@ -28,7 +39,7 @@ enum QueueChecks {
         if limit.blocked > .zero {
             return .warning(
                 "FactPulse asked to wait, \(limit.blocked.spoken) more: the workers go on by themselves; if it comes "
-                    + "often, lower FACTPULSE_RATE_LIMIT"
+                    + "often, lower FACTPULSE_RATE_LIMIT; if FactPulse is well again: factpulse-worker status --reopen"
             )
         }
         if limit.rate < limit.cap * 0.99 {
@@ -52,6 +63,14 @@ enum QueueChecks {
             return .warning(
                 "quarantined, because workers died again and again while they ran: \(kinds): see factpulse-worker "
                     + "jobs list --state quarantined, then jobs retry ID"
+            )
+        }
+        let blamed = queue.depths.filter { $0.blamed > 0 }
+        if !blamed.isEmpty {
+            let kinds = blamed.map { "\($0.blamed.grouped) \($0.kind.rawValue)" }.joined(separator: ", ")
+            return .warning(
+                "workers died while they ran these, and will run them again: \(kinds): see the log of the worker that died, "
+                    + "and factpulse-worker jobs list"
             )
         }
         let failed = queue.troubles.filter { $0.failed > 0 }

@@ -34,7 +34,11 @@ struct JobsEnqueue: AsyncParsableCommand {
         if let delay, !(0...31_536_000).contains(delay) {
             throw ValidationError("--delay is a number of seconds from 0 to a year.")
         }
-        if queue.isEmpty { throw ValidationError("--queue cannot be empty.") }
+        for (option, text) in [("queue", queue), ("unique-key", uniqueKey), ("concurrency-key", concurrencyKey)] {
+            if let text, !(1...500).contains(text.utf8.count) {
+                throw ValidationError("--\(option) has 1 to 500 bytes.")
+            }
+        }
         if Int32(exactly: priority) == nil { throw ValidationError("--priority is out of range.") }
         guard case .object = JSONValue(text: args) else {
             throw ValidationError("--args is a JSON object such as {\"run\": 12}.")

@@ -29,6 +29,7 @@ extension StatusReport {
     private var jobsText: String {
         var table = TextTable([
             ("jobs", .left), ("ready", .right), ("scheduled", .right), ("parked", .right), ("running", .right),
+            ("crashed", .right),
             ("quarantined", .right), ("failed today", .right), ("oldest ready", .left),
         ])
         for kind in jobs {
@@ -38,6 +39,7 @@ extension StatusReport {
                 kind.scheduled.grouped,
                 kind.parked.grouped,
                 kind.running.grouped,
+                kind.blamed.grouped,
                 kind.quarantined.grouped,
                 kind.failedWithinDay.grouped,
                 kind.oldestReadySeconds.map { "made \(Duration.seconds($0).spoken) ago" } ?? ""

@@ -24,6 +24,7 @@ struct StatusReport: Encodable {
         let scheduled: Int
         let parked: Int
         let running: Int
+        let blamed: Int
         let oldestReadySeconds: Double?
         let quarantined: Int
         let failedWithinDay: Int
@@ -98,6 +99,7 @@ struct StatusReport: Encodable {
                 scheduled: depths[kind]?.scheduled ?? 0,
                 parked: depths[kind]?.parked ?? 0,
                 running: depths[kind]?.running ?? 0,
+                blamed: depths[kind]?.blamed ?? 0,
                 oldestReadySeconds: depths[kind]?.oldestReady?.roundedSeconds,
                 quarantined: troubles[kind]?.quarantined ?? 0,
                 failedWithinDay: troubles[kind]?.failed ?? 0

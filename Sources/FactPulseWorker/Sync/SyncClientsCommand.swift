@@ -26,7 +26,7 @@ struct SyncClientsCommand: AsyncParsableCommand {
         guard
             let job = try await SyncJob.start(
                 options,
-                enqueue: { try await $0.startClients(account: $1, allowMassDelete: allowMassDelete) }
+                enqueue: { try await $0.startClients(allowMassDelete: allowMassDelete) }
             )
         else { return }
         let line = ProgressLine("clients", counting: "clients", isSilent: options.output.json)

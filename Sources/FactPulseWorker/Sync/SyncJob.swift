@@ -14,13 +14,13 @@ struct SyncJob {
     /// - Returns: `nil` when nobody is to wait for it, and people have been told where to look. Otherwise its database is
     ///   open: ``close()``.
     /// - Throws: ``SettingsError`` when no credentials are set, before anything has been made; `PostgresError`.
-    static func start(_ options: SyncOptions, enqueue: (SyncStore, Account) async throws -> Int64) async throws
+    static func start(_ options: SyncOptions, enqueue: (SyncStore) async throws -> Int64) async throws
         -> SyncJob?
     {
         let settings = try options.common.settings()
         _ = try settings.factPulse()
-        let store = SyncStore(try await settings.openDatabase(settings.makeLogger()))
-        let job = SyncJob(store: store, id: try await enqueue(store, settings.account), options: options)
+        let store = SyncStore(try await settings.openOwnDatabase(settings.makeLogger()))
+        let job = SyncJob(store: store, id: try await enqueue(store), options: options)
         if options.wait { return job }
         await job.close()
         try job.tellStarted()

@@ -23,7 +23,7 @@ struct SyncPDPCommand: AsyncParsableCommand {
     @OptionGroup var options: SyncOptions
 
     func run() async throws {
-        guard let job = try await SyncJob.start(options, enqueue: { try await $0.startPDP(account: $1, all: all) })
+        guard let job = try await SyncJob.start(options, enqueue: { try await $0.startPDP(all: all) })
         else { return }
         let line = ProgressLine("PDP status", counting: "clients", isSilent: options.output.json)
         let plan = try await job.follow(line, as: SyncPDP.Report.self) { .init(done: 0) }

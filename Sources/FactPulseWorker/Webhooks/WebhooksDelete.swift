@@ -30,7 +30,7 @@ struct WebhooksDelete: AsyncParsableCommand {
         let client = try WebhookClient(client)
         let settings = try common.settings()
         let logger = settings.makeLogger()
-        let database = try await settings.openDatabase(logger)
+        let database = try await settings.openOwnDatabase(logger)
         let secrets = WebhookSecrets(database)
         try await secrets.beginDeleting(client.uuid, actor: settings.person)
         try await settings.withAPI(logger: logger) { try await Self.delete($0.client(client.uid)) }

@@ -18,6 +18,8 @@ struct BulkFixture {
     let store: BulkStore
     /// Whose runs are made here, and whose jobs are run.
     var account = Account(name: "sandbox/demo")
+    /// What is said at the login.
+    var password = "demo-password"
     /// `nil`: nothing here needs one.
     var vault: Vault?
     private let gate: any RequestGate
@@ -61,7 +63,6 @@ struct BulkFixture {
         try ([header] + lines).joined(separator: "\r\n").write(toFile: path, atomically: true, encoding: .utf8)
         let file = try await BulkFile.open(path: path, operation: operation, options: options)
         let identity = BulkStore.identity(
-            account: account,
             operation: operation,
             digest: try await file.digest(path: path),
             file: file.file
@@ -116,7 +117,7 @@ struct BulkFixture {
     func withClient(_ body: (FactPulseClient) async throws -> Void) async throws {
         var configuration = try FactPulseConfiguration(
             baseURL: server.url,
-            credentials: .password(email: "demo@factpulse.test", Secret("demo-password"))
+            credentials: .password(email: "demo@factpulse.test", Secret(password))
         )
         configuration.requestTimeout = Self.settle.requestTimeout
         let api = FactPulseClient(configuration, gate: gate, logger: logger)

@@ -15,8 +15,6 @@ package struct ChangeClient: JobHandler {
     package static let policy = JobPolicy(
         description: "Does what one row of a bulk run asks for to a client that exists",
         arguments: ["run": .number, "row": .number],
-        // A worker dies with up to all of its jobs in hand, and one row must not suffer for its neighbours.
-        maximumCrashes: 10,
         timeout: .seconds(180)
     )
 
@@ -137,7 +135,11 @@ package struct ChangeClient: JobHandler {
     ) async throws -> JobOutcome {
         let outcome = try await writer.end(answer, from: state, also: also)
         if brake.isPulled(by: answer, of: writer.run), case .denied(_, let message) = answer {
-            return try await writer.context.pause(run: writer.run, "\(Brake.limit) clients in a row: \(message)")
+            return try await writer.context.pause(
+                run: writer.run,
+                of: account,
+                "\(Brake.limit) clients in a row: \(message)"
+            )
         }
         return outcome
     }

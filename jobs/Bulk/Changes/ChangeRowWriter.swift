@@ -134,7 +134,7 @@ struct ChangeRowWriter: Sendable {
             return .snooze(wait)
         case .pause(let reason):
             if state == .sending { try await change(Self.notSent) }
-            return try await context.pause(run: run, reason)
+            return try await context.pause(run: run, of: account, reason)
         case .uncertain(let reason):
             try await change("state = 'uncertain', error_code = 'ANSWER_LOST', error = \(reason)")
             // This job comes back to wait, and then to read the client.

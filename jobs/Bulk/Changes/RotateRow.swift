@@ -74,7 +74,7 @@ struct RotateRow: Sendable {
             let cure =
                 "every key is kept: see factpulse-worker keys status, and once it is cured go on with bulk-runs retry \(row.run)"
             let reason = "\(count) rotations need a person, the last one of \(row.uid); \(cure)"
-            return .over(try await writer.context.pause(run: row.run, reason))
+            return .over(try await writer.context.pause(run: row.run, of: writer.account, reason))
         }
     }
 

@@ -9,13 +9,10 @@ import Postgres
 /// changed or were never read, then those whose status would become older than promised before the next plan.
 package struct SyncPDP: JobHandler {
     package struct Arguments: Codable, Sendable {
-        /// Whose clients; `nil`: of whichever account the worker has.
-        package var account: String?
         /// Reads every client that has a configuration, however fresh its status is.
         package var all: Bool?
 
-        package init(account: String? = nil, all: Bool? = nil) {
-            self.account = account
+        package init(all: Bool? = nil) {
             self.all = all
         }
     }
@@ -37,21 +34,27 @@ package struct SyncPDP: JobHandler {
     package static let kind: JobKind = "sync-pdp"
     package static let policy = JobPolicy(
         description: "Plans which clients' PDP status is read, and makes the jobs that read it",
-        arguments: ["account": .optionalString, "all": .optionalBoolean]
+        arguments: ["all": .optionalBoolean]
     )
 
+    private let api: FactPulseClient
     private let account: Account
     private let maxAge: Duration
 
     /// - Parameter maxAge: How old a status may become.
-    package init(account: Account, maxAge: Duration) {
+    package init(api: FactPulseClient, account: Account, maxAge: Duration) {
+        self.api = api
         self.account = account
         self.maxAge = maxAge
     }
 
     package func run(_ arguments: Arguments, _ context: JobContext) async throws -> JobOutcome {
-        if let owner = arguments.account, owner != account.name { return account.leave(to: owner, context) }
-        let id = try await account.id(context)
+        let id: Int64
+        do {
+            id = try await account.id(api, context)
+        } catch let error as FactPulseError where !error.isWorthRetrying {
+            return .failed(reason: "\(error)")
+        }
         let report = try await context.transaction { transaction in
             try await Promise(account: id, stream: "pdp", maxAge: maxAge).keep(in: transaction)
             let plan = PDPPlan(account: id, name: account.name, maxAge: maxAge, isForAll: arguments.all ?? false)

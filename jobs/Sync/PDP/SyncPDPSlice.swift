@@ -9,14 +9,13 @@ import Postgres
 package struct SyncPDPSlice: JobHandler {
     package struct Arguments: Codable, Sendable {
         package var sync: Int64
-        package var slice: Int
+        package var slice: Int32
     }
 
     package static let kind: JobKind = "sync-pdp-slice"
     package static let policy = JobPolicy(
         description: "Reads the PDP and webhook-secret status of some clients",
         arguments: ["sync": .number, "slice": .number],
-        maximumCrashes: 10,
         // Each call has a limit of its own, and a low rate takes long.
         timeout: nil
     )

@@ -7,9 +7,11 @@ import KeyVault
 import Logging
 import Postgres
 import ServiceLifecycle
-import UnixSignals
 
 struct RunCommand: AsyncParsableCommand {
+    /// For a database that is away; a worker that does not drain waits for ever.
+    private static let drainPatience = Duration.seconds(30)
+
     static let configuration = CommandConfiguration(
         commandName: "run",
         abstract: "Runs the worker: takes jobs from the queue until it is stopped.",
@@ -24,6 +26,10 @@ struct RunCommand: AsyncParsableCommand {
             limit. SIGTERM or Ctrl-C stops it in good order (it claims no more, finishes
             what it holds, gives back the rest); a second one at once. SIGHUP reads the
             file of schedules again.
+
+            --drain ends with 0 where nothing is left to do, 75 where jobs are left that are
+            not due within five minutes or runs that are paused, 77 where FactPulse refuses the
+            credentials, and 69 where the database is away for half a minute.
             """
     )
 
@@ -59,14 +65,57 @@ struct RunCommand: AsyncParsableCommand {
         var postgres = try settings.postgres()
         // What a stopped process has locked is free by the time that others may have its jobs.
         postgres.idleInTransactionTimeout = WorkerConfiguration().selfFenceAfter
-        let listening = try settings.postgresForListening()
+        let links = Links(postgres: postgres, listening: try settings.postgresForListening())
         let database = Database(postgres, logger: logger)
-        try await Self.untilReachable(logger) { try await Schema.migrator(database).check() }
+        let keeper = ScheduleKeeper(
+            source: source,
+            scheduler: Scheduler(store: JobStore(database), logger: logger),
+            logger: logger
+        )
+        let stopping = Stopping(logger: logger)
+        let outcome: Result<Void, any Error>
+        do {
+            try await stopping.whileListening(onHangup: { await keeper.reload() }) {
+                try await work(settings, api, planned, links, database, keeper, stopping, logger)
+            }
+            outcome = .success(())
+        } catch {
+            outcome = .failure(error)
+        }
+        await database.close()
+        try outcome.get()
+    }
+
+    /// How the worker reaches its database beside its pool.
+    private struct Links {
+        var postgres: PostgresConfiguration
+        let listening: PostgresConfiguration?
+    }
+
+    /// From the first look at the database to the end of the last job.
+    private func work(
+        _ settings: Settings,
+        _ api: FactPulseConfiguration,
+        _ planned: [Schedule],
+        _ links: Links,
+        _ database: Database,
+        _ keeper: ScheduleKeeper,
+        _ stopping: Stopping,
+        _ logger: Logger
+    ) async throws {
+        let patient = Patient(limit: drain ? Self.drainPatience : nil, logger: logger)
+        try await patient.ask { try await Schema.migrator(database).check() }
+        try await patient.ask { try await settings.account.check(database) }
         if settings.dashboard != nil {
             logger.notice("This release has no dashboard; FACTPULSE_HTTP is not used")
         }
-        let vault = try await Self.untilReachable(logger) { try await settings.openVault(database, logger) }
-        let (gate, limiter) = try await makeGate(settings, database, logger)
+        let vault = try await patient.ask { try await settings.openVault(database, logger) }
+        // Shared by all workers of the account; none where the rate limit is 0.
+        let limiter =
+            settings.rateLimit > 0
+            ? RateLimiter(database, name: settings.account.name, cap: settings.rateLimit, logger: logger) : nil
+        try await patient.ask { try await limiter?.declare() }
+        let gate: any RequestGate = limiter.map { FleetGate($0, logger: logger) } ?? OpenGate()
         let client = FactPulseClient(api, gate: gate, logger: logger)
         let outcome: Result<Void, any Error>
         do {
@@ -77,40 +126,33 @@ struct RunCommand: AsyncParsableCommand {
                 ages: settings.syncAges,
                 vault: vault
             )
-            var configuration = workerConfiguration(settings)
-            configuration.closedFor = { max(await limiter?.closedFor ?? .zero, client.closedFor ?? .zero) }
-            let store = JobStore(database)
-            let keeper = ScheduleKeeper(
-                source: source,
-                scheduler: Scheduler(store: store, logger: logger),
-                logger: logger
-            )
-            if source != .none {
-                try await Self.untilReachable(logger) {
-                    try await store.declare(catalogue.policies)
+            if keeper.source != .none {
+                try await patient.ask {
+                    try await JobStore(database).declare(catalogue.policies)
                     try await keeper.scheduler.replace(with: planned)
                 }
             }
-            try await work(configuration, postgres, listening, store, catalogue, limiter, keeper, logger)
+            let login = LoginWatch(
+                api: client,
+                needsCall: settings.login == Settings.apiKeyLogin,
+                account: settings.account,
+                database: database,
+                logger: logger
+            )
+            var configuration = workerConfiguration(settings)
+            configuration.closedFor = { max(await limiter?.closedFor ?? .zero, client.closedFor ?? .zero) }
+            let news = RateNews(limiter)
+            let worker = worker(configuration, links, database, catalogue, news, keeper, logger)
+            try await stopping.work(services(worker, news, keeper, login, logger))
+            if drain, !stopping.isStopped {
+                try await DrainEnd(database: database, queues: configuration.queues, login: login).check()
+            }
             outcome = .success(())
         } catch {
             outcome = .failure(error)
         }
         try await client.shutdown()
-        await database.close()
         try outcome.get()
-    }
-
-    /// The limit that all workers of this account share; none where the rate limit is 0.
-    private func makeGate(
-        _ settings: Settings,
-        _ database: Database,
-        _ logger: Logger
-    ) async throws -> (any RequestGate, RateLimiter?) {
-        guard settings.rateLimit > 0 else { return (OpenGate(), nil) }
-        let limiter = RateLimiter(database, name: settings.account.name, cap: settings.rateLimit, logger: logger)
-        try await Self.untilReachable(logger) { try await limiter.declare() }
-        return (FleetGate(limiter, logger: logger), limiter)
     }
 
     private func workerConfiguration(_ settings: Settings) -> WorkerConfiguration {
@@ -119,28 +161,27 @@ struct RunCommand: AsyncParsableCommand {
         configuration.queues = queues.isEmpty ? settings.queues : queues
         configuration.shutdownGrace = settings.shutdownGrace
         configuration.drain = drain
+        if drain { configuration.givesUpAfter = Self.drainPatience }
         configuration.version = FactPulseWorker.version
         return configuration
     }
 
-    private func work(
+    private func worker(
         _ configuration: WorkerConfiguration,
-        _ postgres: PostgresConfiguration,
-        _ listening: PostgresConfiguration?,
-        _ store: JobStore,
+        _ links: Links,
+        _ database: Database,
         _ catalogue: JobCatalogue,
-        _ limiter: RateLimiter?,
+        _ news: RateNews,
         _ keeper: ScheduleKeeper,
         _ logger: Logger
-    ) async throws {
-        var heartbeats = postgres
+    ) -> Worker {
+        var heartbeats = links.postgres
         heartbeats.maximumConnections = 2
         let channels = [JobStore.wakeChannel, JobStore.rateChannel, JobStore.scheduleChannel]
-        let news = RateNews(limiter)
-        let worker = Worker(
-            store: store,
+        return Worker(
+            store: JobStore(database),
             heartbeats: Database(heartbeats, logger: logger),
-            listener: listening.map { Listener($0, channels: channels, logger: logger) },
+            listener: links.listening.map { Listener($0, channels: channels, logger: logger) },
             catalogue: catalogue,
             configuration: configuration,
             logger: logger,
@@ -149,53 +190,29 @@ struct RunCommand: AsyncParsableCommand {
                 keeper.hear(channel: channel)
             }
         )
+    }
+
+    private func services(
+        _ worker: Worker,
+        _ news: RateNews,
+        _ keeper: ScheduleKeeper,
+        _ login: LoginWatch,
+        _ logger: Logger
+    ) -> ServiceGroup {
         // At debug level the library prints whole services, with all that is in them.
         var quiet = logger
         quiet.logLevel = max(logger.logLevel, .info)
-        var services = [ServiceGroupConfiguration.ServiceConfiguration(service: news)]
+        var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
+            .init(service: news),
+            .init(
+                service: login,
+                successTerminationBehavior: .ignore,
+                failureTerminationBehavior: .gracefullyShutdownGroup
+            ),
+        ]
         if keeper.source != .none { services.append(.init(service: keeper.scheduler)) }
         // A drained worker ends, and the others with it.
         services.append(.init(service: worker, successTerminationBehavior: .gracefullyShutdownGroup))
-        try await Self.untilStopped(ServiceGroup(configuration: .init(services: services, logger: quiet)), keeper)
-    }
-
-    /// SIGHUP reads the schedules again. Of the others the first stops in good order, the second at once.
-    private static func untilStopped(_ services: ServiceGroup, _ keeper: ScheduleKeeper) async throws {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask {
-                var isStopping = false
-                for await signal in await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup) {
-                    if signal == .sighup {
-                        await keeper.reload()
-                        continue
-                    }
-                    if isStopping { _exit(128 + signal.rawValue) }
-                    isStopping = true
-                    keeper.logger.info("Stopping: finishing what is held; a second signal ends it at once")
-                    await services.triggerGracefulShutdown()
-                }
-            }
-            try await services.run()
-            group.cancelAll()
-        }
-    }
-
-    /// A worker often starts before its database. What waiting cannot cure is thrown at once.
-    private static func untilReachable<Answer>(
-        _ logger: Logger,
-        _ ask: () async throws -> Answer
-    ) async throws -> Answer {
-        var failures = 0
-        while true {
-            do {
-                return try await ask()
-            } catch let error as PostgresError where error.isTransient {
-                failures += 1
-                logger.error("The database cannot be reached; trying again", metadata: ["error": "\(error)"])
-                try await Task.sleep(
-                    for: Backoff(base: .milliseconds(500), maximum: .seconds(5)).delay(after: failures)
-                )
-            }
-        }
+        return ServiceGroup(configuration: .init(services: services, logger: quiet))
     }
 }
