@@ -50,7 +50,7 @@ struct ConnectTests {
         let error = try await refusal(nil, timeout: .milliseconds(300))
         #expect(error?.kind == .unavailable)
         #expect(error?.description.contains("no answer within 0.3 seconds") == true)
-        #expect(ContinuousClock.now - start < .seconds(2))
+        #expect(ContinuousClock.now - start < .seconds(9), "libpq alone would wait for as long as the server likes")
     }
 
     @Test func `a cancelled task gives up connecting`() async throws {
@@ -66,7 +66,7 @@ struct ConnectTests {
             return await group.next() ?? nil
         }
         #expect(error?.kind == .cancelled)
-        #expect(ContinuousClock.now - start < .seconds(2))
+        #expect(ContinuousClock.now - start < .seconds(25), "not at its deadline")
         await database.close()
         server.close()
     }

@@ -70,7 +70,7 @@ final class Programs: Sendable {
         _ name: String,
         _ arguments: [String],
         environment: [String: String] = [:],
-        within limit: Duration = .seconds(60)
+        within limit: Duration = .seconds(180)
     ) async throws -> RunningProgram.Ended {
         try await start(name, arguments, environment: environment).waitForExit(within: limit)
     }

@@ -63,7 +63,7 @@ final class RunningProgram: Sendable {
 
     /// - Throws: ``TimedOut`` when it still runs after `limit`; it goes on then.
     @discardableResult
-    func waitForExit(within limit: Duration = .seconds(60)) async throws -> Ended {
+    func waitForExit(within limit: Duration = .seconds(180)) async throws -> Ended {
         let exit = try await eventually("\(name) ends", within: limit, else: tail) { self.exit.withLock { look(&$0) } }
         return Ended(exit: exit, stdout: try stdout(), stderr: try stderr())
     }
@@ -75,7 +75,7 @@ final class RunningProgram: Sendable {
     /// The first line on standard error that contains `words`, as soon as there is one.
     /// - Throws: ``TimedOut``.
     @discardableResult
-    func waitForLine(_ words: String, within limit: Duration = .seconds(30)) async throws -> String {
+    func waitForLine(_ words: String, within limit: Duration = .seconds(90)) async throws -> String {
         try await eventually("\(name) says “\(words)”", within: limit, else: tail) { try lines(words).first }
     }
 

@@ -46,8 +46,8 @@ struct LoginWatch: Service {
     func run() async throws {
         do {
             try await cancelWhenGracefulShutdown { try await untilAccepted() }
-        } catch is CancellationError where Task.isCancelled || Task.isShuttingDownGracefully {
-            // It is not waited for.
+        } catch where (Task.isCancelled || Task.isShuttingDownGracefully) && !(error is OtherAccount) {
+            // It is not waited for; whatever it was at ended with an error of its own.
         }
     }
 
