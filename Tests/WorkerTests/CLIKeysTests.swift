@@ -4,8 +4,6 @@ import Postgres
 import TestSupport
 import Testing
 
-@testable import FactPulseWorker
-
 /// `keys` as an operator meets it.
 @Suite(.database)
 struct CLIKeysTests {
@@ -139,24 +137,6 @@ struct CLIKeysTests {
             let json = try await fixture.command("keys", "status", "--json")
             let rotations = try #require(json.object?["rotations"] as? [[String: Any]])
             #expect((rotations.first?["next"] as? String)?.contains("keys resolve \(uid)") == true, "\(json.stdout)")
-        }
-    }
-
-    @Test func `a command that fails closes its database`() async throws {
-        try await WorkerFixture.with { fixture in
-            let custody = try CustodyFiles(fixture)
-            var environment = fixture.settings.merging(custody.settings) { $1 }
-            let url = environment["DATABASE_URL"] ?? ""
-            environment["DATABASE_URL"] = url + (url.contains("?") ? "&" : "?") + "application_name=forsaken"
-            let settings = try Settings.load(file: nil, environment: environment)
-            let mine: SQL = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'forsaken'"
-            await #expect(throws: Failure.self) {
-                try await settings.withVault { _ in
-                    #expect(try await fixture.number(mine) != 0)
-                    throw Failure(.tryLater, "x")
-                }
-            }
-            try await fixture.until("SELECT (\(mine)) = 0")
         }
     }
 }
