@@ -14,7 +14,9 @@ struct FactPulseSandbox: AsyncParsableCommand {
     @Option(help: "A loopback address.") var host = "127.0.0.1"
     @Option(help: "A fault file; see above.") var faults: String?
     @Option(help: "The account's e-mail address.") var email = SandboxConfiguration().email
-    @Option(help: "A file that holds the account's password.") var passwordFile: String?
+    @Option(
+        help: "A file that holds the account's password. Default: the password is \(SandboxConfiguration().password)."
+    ) var passwordFile: String?
     @Option(help: "How many clients exist from the start.") var clients = 0
 
     func run() async throws {

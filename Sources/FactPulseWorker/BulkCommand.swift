@@ -121,7 +121,7 @@ struct BulkCommand: AsyncParsableCommand {
             if output.json { try report.print(asJSON: true) } else { Messages.write(report.text) }
             throw Failure(
                 .badInput,
-                "\(file): \(checked.report.counts[.rejected].counted("row")) cannot be sent, so none was: mend them"
+                "\(file): \(checked.report.counts[.rejected].counted("row")) cannot be sent, so this call has sent none: mend them"
                     + (report.canSkipInvalid ? ", or say --skip-invalid" : "")
             )
         }

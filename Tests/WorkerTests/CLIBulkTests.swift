@@ -34,6 +34,39 @@ struct CLIBulkTests {
         }
     }
 
+    @Test func `a run that is over says that nothing was done now, and is not retried for nothing`() async throws {
+        try await WorkerFixture.with { fixture in
+            let (uids, file) = (try await fixture.sandbox.seedClients(1), "d.csv")
+            let path = try fixture.programs.write("uid\n\(uids[0])\n", to: file)
+            for operation in ["deactivate", "activate"] {
+                #expect(try await fixture.command("bulk", operation, path).exit == .code(0))
+                #expect(try await fixture.worker("--drain").waitForExit().exit == .code(0))
+            }
+            let again = try await fixture.command("bulk", "deactivate", path, "--wait")
+            #expect(again.exit == .code(0) && again.stdout.contains("nothing was done now"), "\(again.stdout)")
+            let object = try await fixture.command("bulk", "deactivate", path, "--wait", "--json").object
+            #expect(object?["repeated"] as? Bool == true && object?["state"] as? String == "finished")
+            #expect(try await fixture.sandbox.clients().allSatisfy { $0.isActive })
+            expectFailure(try await fixture.command("bulk-runs", "retry", "1"), 64, "none of its rows failed")
+            #expect(try await fixture.command("bulk", "deactivate", path, "--force-new").exit == .code(0))
+            #expect(try await fixture.worker("--drain").waitForExit().exit == .code(0))
+            #expect(try await fixture.sandbox.clients().allSatisfy { !$0.isActive })
+        }
+    }
+
+    @Test func `the same file with other options names the run that it has, and ends as that did`() async throws {
+        try await WorkerFixture.with { fixture in
+            let file = try fixture.programs.write("nom;siret\nA;\(SandboxWorld.siret(1))\nB;12\n", to: "a.csv")
+            let first = try await fixture.command("bulk", "create-clients", file, "--skip-invalid", "--fix")
+            #expect(first.exit == .code(0) && !first.stderr.contains("other options"), "\(first.stderr)")
+            #expect(try await fixture.worker("--drain").waitForExit().exit == .code(0))
+            let same = try await fixture.command("bulk", "create-clients", file, "--skip-invalid", "--fix")
+            #expect(same.exit == .code(1), "a row was rejected")
+            let other = try await fixture.command("bulk", "create-clients", file, "--skip-invalid")
+            #expect(other.exit == .code(0) && other.stderr.contains("run 1, finished, imported this same file"))
+        }
+    }
+
     @Test func `what differs of clients that existed is in the summary and in the result file`() async throws {
         try await WorkerFixture.with { fixture in
             _ = try await fixture.sandbox.seedClients(2)

@@ -50,6 +50,11 @@ extension BulkStore {
             try await transaction.execute("SET LOCAL statement_timeout = 0")
             guard let run = try await LockedRun.lock(id, in: transaction) else { return .notFound }
             guard run.state != .cancelled else { return try await Self.settle(run, in: transaction) }
+            if run.state == .finished, !(try await Self.isWorthRetrying(id, in: transaction)) {
+                return .refused(
+                    reason: "run \(id) is finished and none of its rows failed; rejected rows are mended in the file"
+                )
+            }
             // The jobs made so far may still be there: those that find their row not ready leave it alone.
             if let batch = run.batch { try await JobStore.sealBatch(batch, in: transaction) }
             try await transaction.execute(
@@ -72,6 +77,18 @@ extension BulkStore {
             try await Self.start(id, in: transaction)
             return .done(rows: rows)
         }
+    }
+
+    /// Whether any row may be sent again.
+    private static func isWorthRetrying(_ id: Int64, in transaction: Transaction) async throws -> Bool {
+        try await transaction.query(
+            """
+            SELECT EXISTS (SELECT FROM factpulse.bulk_rows
+                            WHERE run_id = \(id)
+                              AND (state NOT IN ('done', 'exists', 'rejected', 'duplicate', 'skipped', 'needs_review')
+                                   OR state = 'duplicate' AND error_code = \(Comparison.sentByAnotherRun)))
+            """
+        )[0].decode(at: 0, as: Bool.self)
     }
 
     /// Makes sure that the calls of a cancelled run are followed to their end.

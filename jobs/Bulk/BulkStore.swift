@@ -23,6 +23,15 @@ package struct BulkStore: Sendable {
         try await database.query("\(Self.select) WHERE identity = \(identity)").first.map(BulkRun.init)
     }
 
+    /// The last run of the same operation that was made of the same file, with whatever options.
+    /// - Parameter identity: As ``identity(operation:digest:file:)`` makes it: two words, then the options.
+    package func run(sameFileAs identity: String) async throws -> BulkRun? {
+        let file = identity.split(separator: " ").prefix(2).joined(separator: " ") + " "
+        return try await database.query(
+            "\(Self.select) WHERE starts_with(identity, \(file)) ORDER BY id DESC LIMIT 1"
+        ).first.map(BulkRun.init)
+    }
+
     package func counts(of run: Int64) async throws -> BulkCounts {
         let rows = try await database.query(
             """

@@ -9,6 +9,8 @@ struct BulkFollowing {
     /// What the webhook secrets that the run made are handed to.
     let deliverCommand: String?
     let json: Bool
+    /// Whether the run was over before the command began.
+    var isRepeated = false
 
     /// Shows the run; with `wait`, when it is over.
     /// - Throws: ``Failure`` with the exit code of a run that did not end well.
@@ -24,8 +26,10 @@ struct BulkFollowing {
         let counts = try await store.counts(of: run)
         if wait, let result { try await RunRows(store: store, run: found).write(to: result) }
         let undelivered = wait ? try await deliver(run) : 0
-        try RunSummary(run: found, counts: counts, health: try await store.health(of: run)).print(asJSON: json)
-        guard wait else { return }
+        var summary = RunSummary(run: found, counts: counts, health: try await store.health(of: run))
+        summary.isRepeated = isRepeated
+        try summary.print(asJSON: json)
+        guard wait || isRepeated else { return }
         if found.state == .paused { throw Self.paused(found) }
         if undelivered > 0 {
             throw Failure(

@@ -29,11 +29,14 @@ struct BulkImport {
             file: checked.file.file
         )
         let run: Int64
+        var following = following
         if !forceNew, let known = try await store.run(identity: identity) {
             run = known.id
+            following.isRepeated = known.state == .finished || known.state == .cancelled
             tellKnown(known)
         } else {
             try await preflight(logger)
+            if !forceNew, let other = try await store.run(sameFileAs: identity) { tellOther(other) }
             let vault = operation.schema.hasSecrets ? try await settings.openVault(database, logger) : nil
             run = try await stage(store, identity, vault, isSilent: following.json)
         }
@@ -125,6 +128,13 @@ struct BulkImport {
         if counts[.rejected] > 0 { words.append("\(counts[.rejected].grouped) rejected") }
         if counts[.duplicate] > 0 { words.append("\(counts[.duplicate].grouped) duplicate") }
         Messages.write(words.joined(separator: ", ") + "; follow with: factpulse-worker bulk-runs status \(run)")
+    }
+
+    private func tellOther(_ run: BulkRun) {
+        Messages.write(
+            "run \(run.id), \(run.state.rawValue), imported this same file on \(run.createdAt.spoken) with other options; "
+                + "a client that it made is found by its SIRET, and else a name that is there already waits for a decision"
+        )
     }
 
     private func tellKnown(_ run: BulkRun) {

@@ -29,6 +29,8 @@ struct RunAnswer: Encodable {
     var summary: [SummaryEntry]?
     var cure: String?
     var health: RunHealth?
+    /// Whether nothing was done now, for the same file had been imported.
+    var isRepeated = false
     /// What is wrong with the file as a whole.
     var fileWarnings: [String]?
 
@@ -45,7 +47,7 @@ struct RunAnswer: Encodable {
     }
 
     private enum Keys: String, CodingKey {
-        case schemaVersion, run, operation, state, file, reason, createdAt, finishedAt
+        case schemaVersion, run, operation, state, file, reason, createdAt, finishedAt, repeated
         case rows, done, exists, duplicate, rejected, failed, uncertain, needsReview, skipped, ready, adopted, warnings
         case errors, errorsTruncated, summary, cure, fileWarnings, stuck, lastError, attempts
     }
@@ -60,6 +62,7 @@ struct RunAnswer: Encodable {
         try container.encodeIfPresent(run?.reason, forKey: .reason)
         try container.encodeIfPresent(run?.createdAt, forKey: .createdAt)
         try container.encodeIfPresent(run?.finishedAt, forKey: .finishedAt)
+        if isRepeated { try container.encode(true, forKey: .repeated) }
         try encodeCounts(into: &container)
         try container.encodeIfPresent(errors, forKey: .errors)
         try container.encodeIfPresent(errorsTruncated, forKey: .errorsTruncated)

@@ -5,16 +5,25 @@ struct RunSummary {
     let run: BulkRun
     let counts: BulkCounts
     let health: RunHealth?
+    /// Whether it was over before the command that shows it began, which was asked to do it.
+    var isRepeated = false
 
     func print(asJSON: Bool) throws {
         guard asJSON else { return try Output.print(text) }
         var answer = RunAnswer(run, counts)
         answer.health = health
+        answer.isRepeated = isRepeated
         try Output.json(answer)
     }
 
     private var text: String {
         var lines = ["run \(run.id): \(run.operation.rawValue) of \(run.fileName.shown), \(run.state.rawValue)"]
+        if isRepeated {
+            lines.append(
+                "the same file was imported on \(run.createdAt.spoken): this is what it came to, and nothing was done now; "
+                    + "to do it again: --force-new"
+            )
+        }
         if let reason = run.reason { lines.append("reason: \(reason)") }
         if let trouble = health?.trouble { lines.append(trouble.sentence) }
         var table = TextTable([("rows", .right), ("state", .left), ("meaning", .left)])
