@@ -46,7 +46,7 @@ struct LoginWatch: Service {
     func run() async throws {
         do {
             try await cancelWhenGracefulShutdown { try await untilAccepted() }
-        } catch where (Task.isCancelled || Task.isShuttingDownGracefully) && !(error is OtherAccount) {
+        } catch let error where (Task.isCancelled || Task.isShuttingDownGracefully) && !(error is OtherAccount) {
             // It is not waited for; whatever it was at ended with an error of its own.
         }
     }
