@@ -39,9 +39,10 @@ struct StoppingTests {
         async throws
     {
         let settings = [
-            "FACTPULSE_SHUTDOWN_GRACE": "0.5", "FACTPULSE_REQUEST_TIMEOUT": "5", "FACTPULSE_SETTLE_GRACE": "2",
+            "FACTPULSE_SHUTDOWN_GRACE": "0.5", "FACTPULSE_REQUEST_TIMEOUT": "15", "FACTPULSE_SETTLE_GRACE": "2",
         ]
-        try await WorkerFixture.with(faults: Self.slow(3_000), settings: settings) { fixture in
+        // Long enough for the first call not to be answered before the eighth is made, on a loaded machine either.
+        try await WorkerFixture.with(faults: Self.slow(10_000), settings: settings) { fixture in
             let worker = try await fixture.livingWorker("--concurrency", "8")
             _ = try await fixture.importClients(12)
             try await eventually("eight calls are at the server") {
