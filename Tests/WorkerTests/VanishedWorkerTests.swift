@@ -36,7 +36,7 @@ struct VanishedWorkerTests {
     @Test(.timeLimit(.minutes(3)))
     func `a worker that was stopped past its rescue writes nothing when it goes on`() async throws {
         // The answer comes while it is stopped: it is the first thing that it reads.
-        let faults = [FaultRule(.latency, on: "createClient") { $0.milliseconds = 3_000 }]
+        let faults = [FaultRule(.latency, on: "createClient") { $0.milliseconds = 8_000 }]
         let timeout = Chaos.pause / .seconds(1) + 5
         try await WorkerFixture.with(faults: faults, settings: ["FACTPULSE_REQUEST_TIMEOUT": "\(timeout)"]) { fixture in
             let victim = try await fixture.livingWorker("--concurrency", "8")
