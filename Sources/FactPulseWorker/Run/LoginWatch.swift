@@ -41,11 +41,13 @@ struct LoginWatch: Service {
         }
     }
 
-    /// Ends when the credentials were accepted.
+    /// Has nothing more to do once the credentials were accepted, and ends when it is stopped: a group takes a service that
+    /// ends by itself while another one is being stopped for a failure.
     /// - Throws: `OtherAccount` when somebody else has made the database his meanwhile.
     func run() async throws {
         do {
             try await cancelWhenGracefulShutdown { try await untilAccepted() }
+            try await gracefulShutdown()
         } catch let error where (Task.isCancelled || Task.isShuttingDownGracefully) && !(error is OtherAccount) {
             // It is not waited for; whatever it was at ended with an error of its own.
         }

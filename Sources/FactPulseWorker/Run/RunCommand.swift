@@ -204,11 +204,7 @@ struct RunCommand: AsyncParsableCommand {
         quiet.logLevel = max(logger.logLevel, .info)
         var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
             .init(service: news),
-            .init(
-                service: login,
-                successTerminationBehavior: .ignore,
-                failureTerminationBehavior: .gracefullyShutdownGroup
-            ),
+            .init(service: login, failureTerminationBehavior: .gracefullyShutdownGroup),
         ]
         if keeper.source != .none { services.append(.init(service: keeper.scheduler)) }
         // A drained worker ends, and the others with it.
